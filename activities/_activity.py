@@ -1,0 +1,169 @@
+"""The decorator that makes a function an activity, with its options beside it."""
+
+import re
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+from activities._event import Event
+from activities._tools import Tools
+from hooks.hook import Hook, Kind
+from ledger.plan import Plan
+from rules.condition import Condition
+
+MAX_QUIET = timedelta(seconds=30)
+"""The longest attempt without a heartbeat: above it a dead worker would go unnoticed for too long."""
+
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How it went: one word for the ledger, and facts about it that name nobody."""
+
+    word: str = "done"
+    detail: dict[str, Any] = field(default_factory=dict[str, Any])
+
+
+Run = Callable[[Any, Tools], Awaitable[Outcome | None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Activity:
+    """One activity: the function, when it is planned, and the plan's options."""
+
+    name: str
+    purpose: str
+    run: Run
+    hooks: tuple[Hook, ...]
+    when: Condition | None
+    plan: Plan
+    delay: timedelta
+    confirmed: timedelta | None
+    """How long an intention waits for its fact; None: runs at once."""
+    secret: bool
+    lane: str
+    settings_required: bool
+
+    def planned_on(self, hook: Hook) -> bool:
+        """Whether a delivery of this hook can cause this activity."""
+        return hook in self.hooks
+
+    def lane_for(self, application: str | None) -> str:
+        """One lane per activity, and per application when the hook names one."""
+        if self.plan.bookkeeping or application is None:
+            return self.lane
+        return f"{self.lane}:{application}"
+
+
+def seconds(n: float) -> timedelta:
+    """n seconds."""
+    return timedelta(seconds=n)
+
+
+def minutes(n: float) -> timedelta:
+    """n minutes."""
+    return timedelta(minutes=n)
+
+
+def hours(n: float) -> timedelta:
+    """n hours."""
+    return timedelta(hours=n)
+
+
+def days(n: float) -> timedelta:
+    """n days."""
+    return timedelta(days=n)
+
+
+def activity(
+    *,
+    on: Hook | Iterable[Hook],
+    when: str | None = None,
+    timeout: timedelta = MAX_QUIET,
+    heartbeat: timedelta | None = None,
+    give_up: timedelta = timedelta(days=1),
+    first_wait: timedelta = timedelta(seconds=1),
+    longest_wait: timedelta = timedelta(seconds=100),
+    batch: int = 1,
+    after: str | None = None,
+    on_failure: str = "continue",
+    delay: timedelta = timedelta(0),
+    cancel_on: Iterable[Hook] = (),
+    confirmed: bool = False,
+    window: timedelta = timedelta(days=7),
+    secret: bool = False,
+    needs_settings: bool = False,
+    bookkeeping: bool = False,
+) -> Callable[[Callable[[Event, Tools], Awaitable[Outcome | None]]], Activity]:
+    """Makes `async def name(event: Event, tools: Tools) -> Outcome | None` an activity.
+
+    on: the hooks that cause it.  when: a CEL condition over `request`, `user`, `tenant`, `hook`.
+    timeout: the longest single attempt; above 30 s a `heartbeat` interval is required.
+    give_up: from the first attempt to the last.  batch: gets `list[Event]`, at most so many of one person, in order.
+    after: waits until the named activity has settled for the same delivery.
+    on_failure: "continue", or "hold": nothing else in its lane runs until an operator redrives or skips it.
+    delay: runs so long after receipt, unless one of `cancel_on` has come since.
+    confirmed: on an intention, runs when the fact has come, and is dropped if it does not come within `window`.
+    secret: needs the delivery's password; it is sealed until then.
+    needs_settings: planned only for a configuration that has `[activities.NAME]`.
+    bookkeeping: writes only through `tools.db`, so it shares one transaction with its neighbours.
+    """
+    hooks = (on,) if isinstance(on, Hook) else tuple(on)
+    plan = Plan(
+        timeout=timeout.total_seconds(),
+        give_up=give_up.total_seconds(),
+        first_wait=first_wait.total_seconds(),
+        longest_wait=longest_wait.total_seconds(),
+        heartbeat=heartbeat.total_seconds() if heartbeat else None,
+        batch=50 if bookkeeping else batch,
+        after=after,
+        hold=on_failure == "hold",
+        bookkeeping=bookkeeping,
+        cancel_on=tuple(h.name for h in cancel_on),
+    )
+
+    def make(function: Callable[[Any, Tools], Awaitable[Outcome | None]]) -> Activity:
+        name = function.__name__
+        made = Activity(
+            name=name,
+            purpose=_first_sentence(function),
+            run=function,
+            hooks=hooks,
+            when=Condition(when) if when else None,
+            plan=plan,
+            delay=delay,
+            confirmed=window if confirmed else None,
+            secret=secret,
+            lane="bookkeeping" if bookkeeping else name,
+            settings_required=needs_settings,
+        )
+        _check(made, on_failure)
+        return made
+
+    return make
+
+
+def _first_sentence(function: Callable[..., Any]) -> str:
+    import sys
+
+    text = function.__doc__ or sys.modules[function.__module__].__doc__ or ""
+    return text.strip().split("\n", 1)[0]
+
+
+def _check(made: Activity, on_failure: str) -> None:
+    """Refuses options that cannot work. Raises ValueError with the activity's name and the way out."""
+    name, plan = made.name, made.plan
+    if not _NAME.fullmatch(name):
+        raise ValueError(f"activity {name}: a name is a-z, 0-9 and _, at most 63 letters; it is permanent")
+    if plan.timeout > MAX_QUIET.total_seconds() and plan.heartbeat is None:
+        raise ValueError(
+            f"activity {name}: a timeout over 30 s needs heartbeat=… and tools.heartbeat() calls"
+        )
+    if on_failure not in ("continue", "hold"):
+        raise ValueError(f'activity {name}: on_failure is "continue" or "hold"')
+    if made.confirmed and any(h.fact or h.kind is Kind.PROBE for h in made.hooks):
+        raise ValueError(f"activity {name}: confirmed=True is for intentions; facts need no confirmation")
+    if plan.batch < 1:
+        raise ValueError(f"activity {name}: batch is at least 1")

@@ -1,0 +1,211 @@
+"""Wraps every activity: claims its work, tells it the event, runs it, settles, and writes the entry.
+
+An author can neither forget the ledger nor leak into Temporal: what reaches a history is a type and an entry id.
+"""
+
+import asyncio
+import contextlib
+import time
+import traceback
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import httpx
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from temporalio import activity as temporal
+from temporalio.exceptions import ApplicationError
+
+from activities._activity import Activity, Outcome
+from activities._errors import Refused, Unavailable
+from activities._event import Event
+from activities._tools import Db, Tools
+from ledger import work
+from ledger.events import Stored, load
+from ledger.plan import Job, Settlement
+
+_MARGIN = 1.0
+"""Seconds before Temporal's own time-out at which bind stops an attempt, so that it can still say so."""
+
+
+@dataclass(frozen=True)
+class Wiring:
+    """What activities are run with: one per worker process."""
+
+    engine: AsyncEngine
+    http: httpx.AsyncClient
+    settings: Mapping[str, Mapping[str, Any]]
+    code_version: str
+    unseal: Callable[[str, bytes], str | None]
+
+
+def bind(activity: Activity, wiring: Wiring) -> Callable[[Job], Awaitable[list[Settlement]]]:
+    """The Temporal activity of an Activity."""
+
+    async def run(job: Job) -> list[Settlement]:
+        return await _Attempt(activity, wiring, job).perform()
+
+    return temporal.defn(name=activity.name)(run)
+
+
+class _Attempt:
+    """One attempt at one job: the work of one activity for one person, in order."""
+
+    def __init__(self, activity: Activity, wiring: Wiring, job: Job) -> None:
+        self.activity = activity
+        self.wiring = wiring
+        self.refs = job.refs
+        self.lease = activity.plan.timeout
+        self.renewals: set[asyncio.Task[None]] = set()
+        self.renewed = time.monotonic()
+
+    async def perform(self) -> list[Settlement]:
+        claimed, ended, cancelled = await self._claim()
+        done = [Settlement(s.ref, s.outcome) for s in ended]
+        if cancelled:
+            done += await self._end([work.Ending(c.ref, c.attempt, "cancelled") for c in cancelled])
+        if not claimed:
+            return done
+        stored = await self._load(claimed)
+        db = Db(self._reader())
+        try:
+            async with asyncio.timeout(max(self.lease - _MARGIN, self.lease / 2)):
+                outcome = await self._run(claimed, stored, db)
+        except Refused as wrong:
+            raise await self._fail(claimed, wrong, "refused") from None
+        except (Exception, asyncio.CancelledError) as wrong:
+            raise await self._again(claimed, wrong) from None
+        endings = [work.Ending(c.ref, c.attempt, outcome.word, outcome.detail) for c in claimed]
+        return done + await self._end(endings, db.writes)
+
+    async def _claim(self) -> tuple[list[work.Claimed], list[work.Settled], list[work.Claimed]]:
+        async with self.wiring.engine.begin() as connection:
+            got = await work.claim(connection, self.refs, self.lease)
+            if isinstance(got, work.Busy):
+                raise _retry("Busy", got.seconds)
+            claimed, ended = got
+            off = await work.cancelled(connection, claimed)
+        return [c for c in claimed if c.ref not in off], ended, [c for c in claimed if c.ref in off]
+
+    async def _load(self, claimed: Sequence[work.Claimed]) -> dict[str, Stored]:
+        async with self.wiring.engine.connect() as connection:
+            return await load(connection, [c.ref.delivery for c in claimed])
+
+    async def _run(self, claimed: Sequence[work.Claimed], stored: Mapping[str, Stored], db: Db) -> Outcome:
+        events = [event_of(stored[c.ref.delivery], self.activity, self.wiring) for c in claimed]
+        tools = Tools(
+            key=f"{events[0].delivery}:{self.activity.name}",
+            attempt=claimed[0].attempt,
+            db=db,
+            http=self.wiring.http,
+            settings=self.wiring.settings.get(self.activity.name, {}),
+            heartbeat=self._heartbeat,
+        )
+        whole: Any = events if self.activity.plan.batch > 1 else events[0]
+        return await self.activity.run(whole, tools) or Outcome()
+
+    def _reader(self) -> work.Reader:
+        async def read(query: work.Write) -> list[Mapping[str, Any]]:
+            async with self.wiring.engine.connect() as connection:
+                rows = await connection.execute(text(query.sql), dict(query.values))
+                return [dict(row) for row in rows.mappings()]
+
+        return read
+
+    def _heartbeat(self) -> None:
+        temporal.heartbeat()
+        if time.monotonic() - self.renewed > self.lease / 4:
+            self.renewed = time.monotonic()
+            task = asyncio.create_task(self._renew())
+            self.renewals.add(task)
+            task.add_done_callback(self.renewals.discard)
+
+    async def _renew(self) -> None:
+        with contextlib.suppress(Exception):
+            async with self.wiring.engine.begin() as connection:
+                await work.renew(connection, self.refs, self.lease)
+
+    async def _end(self, endings: list[work.Ending], writes: Sequence[work.Write] = ()) -> list[Settlement]:
+        """Commits the outcome, its entry and the activity's own writes together; a stale attempt loses all three."""
+        async with self.wiring.engine.begin() as connection:
+            await apply_writes(connection, writes)
+            written = await work.settle(connection, endings, self.wiring.code_version)
+            if len(written) < len(endings):
+                raise _retry("Stale", 1.0)
+        return [Settlement(e.ref, e.outcome, written[e.ref]) for e in endings]
+
+    async def _fail(
+        self, claimed: Sequence[work.Claimed], wrong: BaseException, outcome: str
+    ) -> ApplicationError:
+        """Settles a failure for good. A batch is left open: the workflow hands it over again one by one."""
+        if len(claimed) > 1:
+            await self._unclaim(claimed, wrong)
+            return ApplicationError("batch", type="Batch", non_retryable=True)
+        plan, claim = self.activity.plan, claimed[0]
+        ending = work.Ending(
+            claim.ref,
+            claim.attempt,
+            outcome,
+            {"error": type(wrong).__name__},
+            words_of(wrong),
+            held=plan.hold,
+        )
+        [settlement] = await self._end([ending])
+        return ApplicationError(f"entry {settlement.entry}", type=type(wrong).__name__, non_retryable=True)
+
+    async def _again(self, claimed: Sequence[work.Claimed], wrong: BaseException) -> ApplicationError:
+        """Gives the lane back for another attempt, or fails for good when there is no time for one."""
+        pause = wrong.retry_after if isinstance(wrong, Unavailable) else None
+        least = pause if pause is not None else self.activity.plan.first_wait
+        if datetime.now(UTC) + timedelta(seconds=least) >= claimed[0].give_up_at:
+            return await self._fail(claimed, wrong, "failed")
+        await self._unclaim(claimed, wrong)
+        return _retry(type(wrong).__name__, pause)
+
+    async def _unclaim(self, claimed: Sequence[work.Claimed], wrong: BaseException) -> None:
+        async with self.wiring.engine.begin() as connection:
+            for claim in claimed:
+                await work.unclaim(connection, claim, words_of(wrong))
+
+
+def event_of(stored: Stored, activity: Activity, wiring: Wiring) -> Event:
+    """The Event of a stored delivery. Raises Refused if its body has been erased."""
+    if stored.request is None:
+        raise Refused("the delivery's body has been erased")
+    sealed = stored.sealed if activity.secret else None
+    return Event(
+        delivery=stored.delivery,
+        tenant=stored.tenant,
+        hook=stored.hook,
+        seq=stored.seq,
+        received_at=stored.received_at,
+        subject=stored.subject,
+        request=stored.request,
+        before=stored.before,
+        application=stored.application,
+        verdict=stored.verdict,
+        actor=stored.actor,
+        acting_for=stored.acting_for,
+        rehire_of=stored.rehire_of,
+        secret=wiring.unseal(stored.delivery, sealed) if sealed is not None else None,
+    )
+
+
+async def apply_writes(connection: AsyncConnection, writes: Sequence[work.Write]) -> None:
+    """Runs an activity's kept statements on the transaction that settles it."""
+    for write in writes:
+        await connection.execute(text(write.sql), dict(write.values))
+
+
+def words_of(wrong: BaseException) -> str:
+    """What went wrong, for the erasable table: the error and where it came from, without local values."""
+    where = traceback.extract_tb(wrong.__traceback__)
+    last = f" at {where[-1].filename.rsplit('/', 2)[-1]}:{where[-1].lineno}" if where else ""
+    return f"{type(wrong).__name__}: {wrong}{last}"
+
+
+def _retry(kind: str, seconds: float | None) -> ApplicationError:
+    delay = timedelta(seconds=seconds) if seconds is not None else None
+    return ApplicationError("will be tried again", type=kind, next_retry_delay=delay)

@@ -1,0 +1,13 @@
+"""What an activity raises to say how it failed. Their texts stay in the store; Temporal sees the type only."""
+
+
+class Refused(Exception):
+    """The other side said no, and will say no again: never retried."""
+
+
+class Unavailable(Exception):
+    """The other side cannot answer now: retried, after `retry_after` seconds if it said how long."""
+
+    def __init__(self, message: str = "", *, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after

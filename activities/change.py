@@ -1,0 +1,18 @@
+"""Writes down which attributes an update changed: their names, never their values."""
+
+from activities import Event, Hook, Outcome, Tools, activity
+from ledger.people import STAGE
+
+_LEFT = ("DELETE", "ARCHIV")
+
+
+@activity(on=[Hook.PRE_UPDATE_USER, Hook.POST_UPDATE_USER], bookkeeping=True)
+async def change(event: Event, tools: Tools) -> Outcome:
+    detail = (
+        {"changed": sorted(event.changed)} if event.before is not None else {"changed": "unknown: first seen"}
+    )
+    if event.hook == Hook.PRE_UPDATE_USER.name:
+        return Outcome("changing", detail)
+    left = str(event.user.get("status", "")).upper().startswith(_LEFT)
+    tools.db.write(STAGE, stage="left" if left else "present", subject=event.subject, seq=event.seq)
+    return Outcome("left" if left else "changed", detail)

@@ -1,0 +1,12 @@
+"""Keeps the person's stage through creation: about to be, then present."""
+
+from activities import Event, Hook, Outcome, Tools, activity
+from ledger.people import STAGE
+
+
+@activity(on=[Hook.PRE_CREATE_USER, Hook.POST_CREATE_USER], bookkeeping=True)
+async def creation(event: Event, tools: Tools) -> Outcome:
+    if event.hook == Hook.PRE_CREATE_USER.name:
+        return Outcome("creating")
+    tools.db.write(STAGE, stage="present", subject=event.subject, seq=event.seq)
+    return Outcome("created", {"rehire": True} if event.rehire_of else {})

@@ -1,0 +1,110 @@
+"""The HTTP edge as one application: hooks, health, OpenAPI; everything it needs is made in its lifespan."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+
+import uuid_utils
+from fastapi import FastAPI
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import ASGIApp
+
+from activities._planning import Planner
+from activities._registry import registry
+from api.auth import Verifier
+from api.health import live, ready
+from api.problems import Problem, respond
+from api.receive import Receiver
+from api.routes import OneSpelling, add_hooks
+from hooks.hook import Hook
+from ledger.engine import Pool, StoreErrors, open_pool
+from ledger.refusals import write_refusals
+from ledger.sweep import note_rung_by_pool
+from runtime.bell import Bell
+from runtime.client import connect
+from runtime.version import code_version
+from settings import Settings
+
+log = logging.getLogger(__name__)
+
+_DESCRIPTION = (
+    "Receives the webhooks of the Cymmetri Identity Platform. Every call carries its token as a bearer."
+)
+
+
+def make_app(settings: Settings) -> ASGIApp:
+    """The application, not yet started. Starting needs neither store nor Temporal: it takes hooks once the store is there."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
+        client = await connect(lazy=True)
+        pool = await open_pool(settings.store, "hookledger api")
+        bell = Bell(client, settings.bell, settings.temporal)
+        verifier = Verifier(settings.tenants, fingerprint_key=settings.fingerprint_key)
+        planner = Planner(settings.activities)
+        version = code_version(tuple(registry()))
+        app.state.pool = pool
+        app.state.receiver = receiver = Receiver(settings, verifier, planner, bell, pool, version)
+        notes = asyncio.create_task(_take_notes(receiver, bell, pool))
+        try:
+            yield
+        finally:
+            await bell.drain(5)
+            notes.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await notes
+            await _write_notes(receiver, bell, pool)
+            await verifier.close()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(pool.close(), 5)
+
+    app = FastAPI(
+        title="Hookledger",
+        description=_DESCRIPTION,
+        version="0.1.0",
+        lifespan=lifespan,
+        redirect_slashes=False,
+        redoc_url=None,
+        separate_input_output_schemas=False,
+    )
+    app.add_api_route("/health/live", live, include_in_schema=False)
+    app.add_api_route("/health/ready", ready, include_in_schema=False)
+
+    async def receiver(hook: Hook, request: Request, name: str) -> Response:
+        return await app.state.receiver(hook, request, name)
+
+    app.add_exception_handler(HTTPException, _not_here)
+    add_hooks(app, settings.api.prefix, receiver)
+    return OneSpelling(app, settings.api.prefix)
+
+
+async def _not_here(_: Request, wrong: Exception) -> Response:
+    status = wrong.status_code if isinstance(wrong, HTTPException) else 500
+    code, words = {
+        404: ("not_found", "There is nothing here."),
+        405: ("method", "Hooks are sent by POST."),
+    }.get(status, ("refused", "The call was turned away."))
+    headers = wrong.headers if isinstance(wrong, HTTPException) else None
+    return respond(Problem(status, code, words, headers), str(uuid_utils.uuid7()))
+
+
+async def _take_notes(receiver: Receiver, bell: Bell, pool: Pool) -> None:
+    while True:
+        await asyncio.sleep(1)
+        await _write_notes(receiver, bell, pool)
+
+
+async def _write_notes(receiver: Receiver, bell: Bell, pool: Pool) -> None:
+    """What the answer path need not wait for: who was rung, who was turned away. Losing it costs a needless ring."""
+    rung, refused = bell.rung(), receiver.refusals.drain()
+    try:
+        if rung:
+            await note_rung_by_pool(pool, rung)
+        if refused:
+            await write_refusals(pool, refused)
+    except StoreErrors as wrong:
+        log.warning("notes lost: %s", type(wrong).__name__)

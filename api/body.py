@@ -1,0 +1,103 @@
+"""Reads a request's body strictly: bounded, JSON only, no duplicate names, no NaN, bounded depth (RFC 8259, RFC 7493)."""
+
+import json
+import math
+from collections.abc import AsyncIterator
+from typing import Any
+
+from starlette.requests import ClientDisconnect, Request
+
+from api.problems import Problem
+from hooks.hook import Json
+
+
+def _object(pairs: list[tuple[str, Any]]) -> Json:
+    made = dict(pairs)
+    if len(made) != len(pairs):
+        raise ValueError("a name stands twice in one object")
+    return made
+
+
+def _constant(_: str) -> Any:
+    raise ValueError("NaN and Infinity are not JSON")
+
+
+def _float(text: str) -> float:
+    number = float(text)
+    if math.isinf(number):
+        raise ValueError("a number is too large")
+    return number
+
+
+_decoder = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_constant, parse_float=_float)
+_encoder = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+
+
+async def read(request: Request, most: int) -> bytes:
+    """The raw body. Raises Problem: 413, 415, or 400 for a body cut short."""
+    headers = request.headers
+    kind = headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind != "application/json":
+        raise Problem(415, "not_json", "The body must be sent as application/json.")
+    if headers.get("content-encoding", "identity").lower() != "identity":
+        raise Problem(415, "encoded", "The body must be sent without a content encoding.")
+    length = headers.get("content-length")
+    if length is not None and length.isdigit() and int(length) > most:
+        raise _too_large(most)
+    return await _collect(request.stream(), most)
+
+
+async def _collect(stream: AsyncIterator[bytes], most: int) -> bytes:
+    parts: list[bytes] = []
+    size = 0
+    try:
+        async for part in stream:
+            size += len(part)
+            if size > most:
+                raise _too_large(most)
+            parts.append(part)
+    except ClientDisconnect:
+        raise Problem(400, "cut_short", "The connection ended before the body did.") from None
+    return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
+def _too_large(most: int) -> Problem:
+    return Problem(413, "too_large", f"The body is larger than {most} bytes.")
+
+
+def parse(raw: bytes) -> Json:
+    """The body's object. Raises Problem 400, which says what is wrong and never what was sent."""
+    try:
+        text = raw.decode("utf-8")
+    except UnicodeDecodeError:
+        raise Problem(400, "not_utf8", "The body is not valid UTF-8.") from None
+    if text.startswith("\ufeff"):
+        raise Problem(400, "byte_order_mark", "The body begins with a byte order mark.")
+    try:
+        value = _decoder.decode(text)
+    except json.JSONDecodeError as wrong:
+        words = f"The body is not valid JSON (line {wrong.lineno}, column {wrong.colno})."
+        raise Problem(400, "bad_json", words) from None
+    except ValueError as wrong:
+        raise Problem(400, "bad_json", f"The body is not acceptable JSON: {wrong}.") from None
+    except RecursionError:
+        raise too_deep() from None
+    if not isinstance(value, dict):
+        raise Problem(400, "not_an_object", "The body must be a JSON object.")
+    return value  # pyright: ignore[reportUnknownVariableType]
+
+
+def too_deep() -> Problem:
+    """The problem of a body nested beyond the limit."""
+    return Problem(400, "too_deep", "The body is nested too deeply.")
+
+
+def write(value: Json) -> str:
+    """Compact JSON, characters as they are. Raises Problem 400 for half of a surrogate pair, which is no character."""
+    text = _encoder.encode(value)
+    if not text.isascii():
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            raise Problem(400, "bad_json", "The body holds half of a surrogate pair.") from None
+    return text

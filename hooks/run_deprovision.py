@@ -1,0 +1,35 @@
+"""Asks whether a user's applications are to be taken away: the costliest answer, so the tenant must choose it."""
+
+from hooks.hook import SAMPLE_USER, Decision, Hook, Json, Kind, Question, Ruling
+
+
+def _decide(question: Question) -> Decision:
+    """`always` and `never` as chosen; `rules` removes only what a rule says, and no rule has said so."""
+    match question.tenant.deprovision.answer:
+        case "always":
+            return Decision("deprovision")
+        case "never":
+            return Decision("leave")
+        case _:
+            return Decision("undecided")
+
+
+def _answer(_question: Question, _decision: Decision, ruling: Ruling) -> Json:
+    return {"data": ruling.verdict == "deprovision"}
+
+
+def _unavailable(_: Question) -> Json:
+    """A wrong false leaves access, a wrong true removes it (CONTRACT B4): false."""
+    return {"data": False}
+
+
+HOOK = Hook(
+    name="runDeprovision",
+    purpose="Asks whether to deprovision the user's applications.",
+    kind=Kind.DECISION,
+    braked=True,
+    decide=_decide,
+    answer=_answer,
+    unavailable=_unavailable,
+    sample={"user": SAMPLE_USER},
+)

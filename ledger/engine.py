@@ -1,0 +1,83 @@
+"""The store's connections: one SQLAlchemy engine per process, and a bare pool for the answer path."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, Protocol
+
+import asyncpg
+from sqlalchemy import URL, make_url
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+from settings import Store
+
+StoreErrors = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError)
+"""What a lost, slow or refusing store raises on the bare pool. Their texts may hold data: log only the type."""
+
+
+def connect(url: str, *, name: str, pool_size: int, statement_timeout: float) -> AsyncEngine:
+    """An async engine whose errors hide parameters. `statement_timeout` in seconds, held by the server."""
+    return create_async_engine(
+        _driver_url(url),
+        pool_size=pool_size,
+        max_overflow=0,
+        pool_pre_ping=True,
+        hide_parameters=True,
+        connect_args={"timeout": 5, "server_settings": _server_settings(name, statement_timeout)},
+    )
+
+
+def connect_store(store: Store, name: str) -> AsyncEngine:
+    """The engine of a process, as configured in `[store]`; `name` shows in pg_stat_activity."""
+    return connect(store.url, name=name, pool_size=store.pool_size, statement_timeout=store.statement_timeout)
+
+
+class Pool(Protocol):
+    """What the answer path uses of asyncpg's pool, which has no types of its own."""
+
+    async def fetchrow(self, query: str, *args: Any) -> Sequence[Any] | None:
+        """The first row."""
+        ...
+
+    async def fetchval(self, query: str, *args: Any) -> Any:
+        """The first column of the first row."""
+        ...
+
+    async def execute(self, query: str, *args: Any) -> str:
+        """The command's tag."""
+        ...
+
+    async def executemany(self, command: str, args: Sequence[Sequence[Any]]) -> None:
+        """Runs the command once for each sequence of arguments."""
+        ...
+
+    async def close(self) -> None:
+        """Waits for its connections, then closes them."""
+        ...
+
+
+async def open_pool(store: Store, name: str) -> Pool:
+    """The pool under receive(): SQLAlchemy's checkout costs more than the whole call (docs/adr/0002).
+
+    Connects at the first call, so that a process starts while the store is down.
+    """
+    create: Callable[..., Awaitable[Pool]] = getattr(asyncpg, "create_pool")  # noqa: B009
+    return await create(
+        store.url,
+        min_size=0,
+        max_size=store.pool_size,
+        timeout=store.statement_timeout,
+        command_timeout=store.statement_timeout,
+        server_settings=_server_settings(name, store.statement_timeout) | {"jit": "off"},
+        init=_json_as_text,
+    )
+
+
+async def _json_as_text(connection: Any) -> None:
+    await connection.set_type_codec("jsonb", encoder=str, decoder=str, schema="pg_catalog")
+
+
+def _driver_url(url: str) -> URL:
+    return make_url(url).set(drivername="postgresql+asyncpg")
+
+
+def _server_settings(name: str, statement_timeout: float) -> dict[str, str]:
+    return {"application_name": name, "statement_timeout": f"{round(statement_timeout * 1000)}"}

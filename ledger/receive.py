@@ -1,0 +1,191 @@
+"""Decides and records one delivery in one round trip (DESIGN §3.5)."""
+
+import hashlib
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Literal
+from uuid import UUID
+
+from ledger.engine import Pool
+from ledger.plan import Plan
+
+_CALL = "SELECT * FROM receive({})".format(", ".join(f"${n}" for n in range(1, 43)))
+_COMMITMENT_TAG = b"hookledger/body/v1\x00"
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Who a delivery is about. `login` is in normal form; the workflow id is used if the person is new."""
+
+    login: str
+    platform_id: str | None
+    new_subject: UUID
+    new_workflow: str
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """What a fact says of the person's state. `version` and `updated` are the platform's own, to order facts."""
+
+    status: str | None
+    left: bool
+    archived: bool
+    version: int | None
+    updated: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """One piece of work that the delivery causes."""
+
+    activity: str
+    lane: str
+    plan: str
+    """JSON of the plan's row."""
+    delay: timedelta
+    waits: bool
+    """Waits for the fact that confirms this intention."""
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """Everything receive() needs. `values` are (attribute, normal form), sorted; `hold` holds them if they are free."""
+
+    id: UUID
+    tenant: str
+    hook: str
+    verdict: str
+    body: str
+    actor: str
+    acting_for: str | None
+    code_version: str
+    rules_hash: str
+    person: Person | None = None
+    application: str | None = None
+    creates: bool = False
+    fact: bool = False
+    identity: Fact | None = None
+    check: Literal["create", "update"] | None = None
+    hold: timedelta | None = None
+    values: Sequence[tuple[str, str]] = ()
+    release: timedelta | None = None
+    brake: int | None = None
+    brake_window: timedelta = timedelta(hours=1)
+    confirms: list[str] | None = None
+    source_id: str | None = None
+    twin: bytes | None = None
+    """Keyed hash of the raw body, for suspected duplicates; None where a repeat must never be suspected."""
+    work: Sequence[Planned] = ()
+    sealed: bytes | None = None
+    sealed_for: timedelta = timedelta(0)
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What the store decided. `codes` are the attributes that clash, in the tenant's order of checking."""
+
+    subject: UUID | None
+    seq: int | None
+    workflow_id: str | None
+    verdict: str
+    codes: list[str] = field(default_factory=list[str])
+    repeat_of: UUID | None = None
+    suspected: bool = False
+    planned: int = 0
+
+
+def commit_to(body: str) -> tuple[bytes, bytes]:
+    """A fresh 128-bit salt and the SHA-256 commitment to the body's stored bytes (DESIGN §7)."""
+    salt = os.urandom(16)
+    return salt, hashlib.sha256(_COMMITMENT_TAG + salt + body.encode()).digest()
+
+
+def plan_text(plan: Plan) -> str:
+    """The plan as `work.plan` keeps it."""
+    return json.dumps(plan.to_row(), separators=(",", ":"))
+
+
+def _lock(*parts: str) -> int:
+    digest = hashlib.blake2b("\x00".join(parts).encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "big", signed=True)
+
+
+def _locks(d: Delivery) -> list[int]:
+    """The keys to lock, sorted: one order for everybody, so no deadlock."""
+    locks = [_lock("value", d.tenant, *pair) for pair in d.values]
+    if d.person is not None:
+        locks.append(_lock("login", d.tenant, d.person.login))
+        if d.person.platform_id is not None:
+            locks.append(_lock("id", d.tenant, d.person.platform_id))
+    if d.source_id is not None:
+        locks.append(_lock("source", d.tenant, d.source_id))
+    if d.brake is not None:
+        locks.append(_lock("brake", d.tenant))
+    locks.sort()
+    return locks
+
+
+async def receive(pool: Pool, d: Delivery) -> Receipt:
+    """One call of the store's receive(). Raises one of ledger.engine.StoreErrors if the store does not answer."""
+    salt, commitment = commit_to(d.body)
+    person, fact = d.person, d.identity
+    row = await pool.fetchrow(
+        _CALL,
+        d.tenant,
+        d.id,
+        d.hook,
+        _locks(d),
+        person and person.platform_id,
+        person and person.login,
+        person and person.new_subject,
+        person and person.new_workflow,
+        d.creates,
+        d.fact,
+        fact is not None,
+        d.application,
+        d.actor,
+        d.acting_for,
+        d.source_id,
+        d.twin,
+        d.verdict,
+        d.check,
+        d.hold,
+        [attribute for attribute, _ in d.values],
+        [value for _, value in d.values],
+        d.release,
+        d.brake,
+        d.brake_window,
+        fact and fact.status,
+        fact.left if fact else False,
+        fact.archived if fact else False,
+        fact and fact.version,
+        fact and fact.updated,
+        d.confirms,
+        [w.activity for w in d.work],
+        [w.lane for w in d.work],
+        [w.plan for w in d.work],
+        [w.delay for w in d.work],
+        [w.waits for w in d.work],
+        salt,
+        d.body,
+        commitment,
+        d.sealed,
+        d.sealed_for,
+        d.code_version,
+        d.rules_hash,
+    )
+    if row is None:
+        raise ConnectionError("receive() gave no row")
+    return Receipt(
+        subject=row[0],
+        seq=row[1],
+        workflow_id=row[2],
+        verdict=row[3],
+        codes=row[4],
+        repeat_of=row[5],
+        suspected=row[6],
+        planned=row[7],
+    )

@@ -1,0 +1,105 @@
+"""What the sweep asks and tidies: work that nobody rang for, and rows whose time has passed."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from ledger.engine import Pool
+
+SWEEPERS_LOCK = 0x486F6F6B
+"""Advisory lock: one sweep at a time, however many workers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unrung:
+    """A person with unsettled, due work. `quiet`: rung or claimed before, but long ago."""
+
+    subject: UUID
+    workflow_id: str
+    tenant: str
+    login: str
+    seq: int
+    hook: str
+    quiet: bool
+
+
+_FIND = text("""
+    WITH open AS (
+        SELECT w.subject, min(w.due) AS due, max(w.claimed_at) AS claimed, max(w.seq) AS seq, max(w.hook) AS hook,
+               max(w.due) FILTER (WHERE w.attempt = 0) AS fresh
+          FROM work w
+         WHERE w.settled_at IS NULL AND w.state IN ('planned', 'running')
+           AND w.due <= clock_timestamp() - :unrung * interval '1 second'
+           AND NOT EXISTS (SELECT 1 FROM work h WHERE h.subject = w.subject AND h.settled_at IS NULL
+                              AND h.state = 'held' AND h.lane = w.lane AND h.seq < w.seq)
+         GROUP BY w.subject
+    )
+    SELECT o.subject, s.workflow_id, s.tenant, coalesce(h.value, '') AS login, o.seq, o.hook,
+           NOT coalesce(o.fresh IS NOT NULL AND (r.rung_at IS NULL OR r.rung_at < o.fresh), false) AS quiet
+      FROM open o
+      JOIN subjects s ON s.id = o.subject AND NOT s.paused
+      LEFT JOIN rings r ON r.subject = o.subject
+      LEFT JOIN LATERAL (SELECT value FROM handles WHERE subject = o.subject AND kind = 'login'
+                          ORDER BY until DESC NULLS FIRST LIMIT 1) h ON true
+     WHERE (o.fresh IS NOT NULL AND (r.rung_at IS NULL OR r.rung_at < o.fresh))
+        OR greatest(r.rung_at, o.claimed, o.due) < clock_timestamp() - :quiet * interval '1 second'
+     ORDER BY o.due LIMIT :most
+""")
+
+
+async def only_sweeper(connection: AsyncConnection) -> bool:
+    """Whether this transaction is the one that sweeps."""
+    taken = await connection.execute(text("SELECT pg_try_advisory_xact_lock(:key)"), {"key": SWEEPERS_LOCK})
+    return bool(taken.scalar_one())
+
+
+async def find_unrung(connection: AsyncConnection, *, unrung: float, quiet: float, most: int) -> list[Unrung]:
+    """People whose due work nobody rang for within `unrung` seconds, or that was quiet for `quiet` seconds."""
+    rows = await connection.execute(_FIND, {"unrung": unrung, "quiet": quiet, "most": most})
+    return [Unrung(r.subject, r.workflow_id, r.tenant, r.login, r.seq, r.hook, r.quiet) for r in rows]
+
+
+_NOTE = """
+    INSERT INTO rings (subject, rung_at) SELECT DISTINCT s, clock_timestamp() FROM unnest({}::uuid[]) AS s ORDER BY s
+    ON CONFLICT (subject) DO UPDATE SET rung_at = excluded.rung_at
+"""
+_NOTE_RUNG = text(_NOTE.format("CAST(:subjects AS uuid[])").replace("::uuid[]", ""))
+
+
+async def note_rung(connection: AsyncConnection, subjects: Sequence[UUID]) -> None:
+    """These people's workflows have been rung just now."""
+    await connection.execute(_NOTE_RUNG, {"subjects": list(subjects)})
+
+
+async def note_rung_by_pool(pool: Pool, subjects: Sequence[UUID]) -> None:
+    """The same, on the answer path's pool."""
+    await pool.execute(_NOTE.format("$1"), list(subjects))
+
+
+_TIDY = (
+    """
+    WITH dropped AS (
+        UPDATE work SET state = 'settled', outcome = 'unconfirmed', settled_at = clock_timestamp()
+         WHERE settled_at IS NULL AND state = 'waiting' AND due <= clock_timestamp()
+        RETURNING delivery, activity, subject, seq, tenant, hook, application
+    )
+    INSERT INTO entries (at, tenant, subject, delivery, seq, hook, application, activity, outcome, actor, acting_for,
+                         code_version, rules_hash, commitment)
+    SELECT clock_timestamp(), x.tenant, x.subject, x.delivery, x.seq, x.hook, x.application, x.activity, 'unconfirmed',
+           d.actor, d.acting_for, :code_version, d.rules_hash, d.commitment
+      FROM dropped x JOIN deliveries d ON d.id = x.delivery ORDER BY x.delivery, x.activity
+    """,
+    "DELETE FROM vault WHERE expires_at <= clock_timestamp()",
+    "DELETE FROM holds WHERE expires_at <= clock_timestamp() - interval '1 hour'",
+    "DELETE FROM recent WHERE at <= clock_timestamp() - interval '10 seconds'",
+)
+
+
+async def tidy(connection: AsyncConnection, code_version: str) -> None:
+    """Drops intentions whose fact did not come, with an entry; empties what has expired."""
+    for statement in _TIDY:
+        values = {"code_version": code_version} if ":code_version" in statement else {}
+        await connection.execute(text(statement), values)

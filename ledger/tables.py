@@ -1,0 +1,270 @@
+"""The tables as SQLAlchemy sees them; `alembic check` in the tests holds them against the migrations."""
+
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    DateTime,
+    Identity,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    Uuid,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+
+metadata = MetaData()
+
+
+def _uuid(name: str, *, key: bool = False, null: bool = False) -> Column[object]:
+    return Column(name, Uuid, primary_key=key, nullable=null and not key)
+
+
+def _text(name: str, *, key: bool = False, null: bool = False, default: str | None = None) -> Column[str]:
+    return Column(name, Text, primary_key=key, nullable=null and not key, server_default=default)
+
+
+def _time(name: str, *, null: bool = False) -> Column[object]:
+    return Column(name, DateTime(timezone=True), nullable=null)
+
+
+subjects = Table(
+    "subjects",
+    metadata,
+    _uuid("id", key=True),
+    _text("tenant"),
+    Column("workflow_id", Text, nullable=False, unique=True),
+    Column("seq", BigInteger, nullable=False),
+    Column("paused", Boolean, nullable=False, server_default=text("false")),
+    _uuid("rehire_of", null=True),
+    _time("created_at"),
+)
+
+handles = Table(
+    "handles",
+    metadata,
+    _text("tenant"),
+    _text("kind"),
+    _text("value"),
+    _uuid("subject"),
+    _time("since"),
+    _time("until", null=True),
+    CheckConstraint("kind IN ('id', 'login')"),
+    Index("handles_live", "tenant", "kind", "value", unique=True, postgresql_where=text("until IS NULL")),
+    Index("handles_subject", "subject"),
+)
+
+deliveries = Table(
+    "deliveries",
+    metadata,
+    _uuid("id", key=True),
+    _text("tenant"),
+    _uuid("subject", null=True),
+    Column("seq", BigInteger),
+    _text("hook"),
+    _text("application", null=True),
+    _text("actor"),
+    _text("acting_for", null=True),
+    _text("source_id", null=True),
+    _text("verdict"),
+    Column("codes", ARRAY(Text), nullable=False, server_default=text("'{}'")),
+    _text("rules_hash"),
+    _uuid("before", null=True),
+    Column("commitment", LargeBinary, nullable=False),
+    _time("received_at"),
+    Index("deliveries_order", "subject", "seq", unique=True, postgresql_where=text("subject IS NOT NULL")),
+    Index(
+        "deliveries_source",
+        "tenant",
+        "source_id",
+        unique=True,
+        postgresql_where=text("source_id IS NOT NULL"),
+    ),
+    Index(
+        "deliveries_removals", "tenant", "received_at", postgresql_where=text("verdict = 'deprovision'::text")
+    ),
+)
+
+bodies = Table(
+    "bodies",
+    metadata,
+    _uuid("delivery", key=True),
+    Column("salt", LargeBinary, nullable=False),
+    _text("body"),
+)
+
+work = Table(
+    "work",
+    metadata,
+    _uuid("delivery", key=True),
+    _text("activity", key=True),
+    _text("tenant"),
+    _uuid("subject"),
+    Column("seq", BigInteger, nullable=False),
+    _text("hook"),
+    _text("application", null=True),
+    _text("lane"),
+    Column("plan", JSONB, nullable=False),
+    _text("state"),
+    _text("outcome", null=True),
+    _time("due"),
+    Column("attempt", Integer, nullable=False, server_default=text("0")),
+    _time("claimed_at", null=True),
+    _time("lease_until", null=True),
+    _time("give_up_at", null=True),
+    _time("settled_at", null=True),
+    CheckConstraint("state IN ('waiting', 'planned', 'running', 'held', 'settled')"),
+    Index("work_open", "subject", "seq", postgresql_where=text("settled_at IS NULL")),
+    Index("work_due", "due", postgresql_where=text("settled_at IS NULL")),
+)
+
+faults = Table(
+    "faults",
+    metadata,
+    _uuid("delivery", key=True),
+    _text("activity", key=True),
+    Column("attempt", Integer, nullable=False),
+    _time("at"),
+    _text("text"),
+)
+
+entries = Table(
+    "entries",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    _time("at"),
+    _text("tenant"),
+    _uuid("subject", null=True),
+    _uuid("delivery"),
+    Column("seq", BigInteger),
+    _text("hook"),
+    _text("application", null=True),
+    _text("activity", null=True),
+    _text("outcome"),
+    Column("attempt", Integer),
+    _text("actor"),
+    _text("acting_for", null=True),
+    _text("code_version"),
+    _text("rules_hash"),
+    Column("detail", JSONB, nullable=False, server_default=text("'{}'")),
+    Column("commitment", LargeBinary),
+    Index("entries_subject", "subject", "id"),
+    Index("entries_time", "tenant", "at"),
+)
+
+identities = Table(
+    "identities",
+    metadata,
+    _uuid("subject", key=True),
+    _text("tenant"),
+    _uuid("delivery"),
+    Column("seq", BigInteger, nullable=False),
+    _text("status", null=True),
+    Column("version", BigInteger),
+    _text("updated", null=True),
+    _text("stage", default="present"),
+    _time("left_at", null=True),
+    _time("archived_at", null=True),
+    Index("identities_tenant", "tenant"),
+)
+
+known_values = Table(
+    "known_values",
+    metadata,
+    _text("tenant", key=True),
+    _text("attribute", key=True),
+    _text("value", key=True),
+    _uuid("subject", key=True),
+    Index("known_values_subject", "subject"),
+)
+
+holds = Table(
+    "holds",
+    metadata,
+    _text("tenant", key=True),
+    _text("attribute", key=True),
+    _text("value", key=True),
+    _uuid("subject"),
+    _text("login"),
+    _uuid("delivery"),
+    _time("expires_at"),
+    Index("holds_subject", "subject"),
+    Index("holds_expiry", "expires_at"),
+)
+
+entitlements = Table(
+    "entitlements",
+    metadata,
+    _text("tenant"),
+    _uuid("subject"),
+    _text("application"),
+    _text("role"),
+    _text("state"),
+    _text("uid", null=True),
+    _time("since"),
+    _time("until", null=True),
+    _uuid("opened_by"),
+    _uuid("closed_by", null=True),
+    CheckConstraint("state IN ('granted', 'ending', 'ended confirmed', 'ended inferred', 'unknown')"),
+    Index(
+        "entitlements_open",
+        "subject",
+        "application",
+        "role",
+        unique=True,
+        postgresql_where=text("until IS NULL"),
+    ),
+    Index("entitlements_application", "tenant", "application", "since"),
+)
+
+vault = Table(
+    "vault",
+    metadata,
+    _uuid("delivery", key=True),
+    Column("sealed", LargeBinary, nullable=False),
+    _time("expires_at"),
+    Index("vault_expiry", "expires_at"),
+)
+
+brakes = Table(
+    "brakes",
+    metadata,
+    _text("tenant", key=True),
+    _time("stopped_at", null=True),
+    _time("released_at", null=True),
+)
+
+refusals = Table(
+    "refusals",
+    metadata,
+    _text("tenant", key=True),
+    Column("slot", Integer, primary_key=True, autoincrement=False),
+    _time("at"),
+    _text("hook"),
+    Column("status", Integer, nullable=False),
+    _text("reason"),
+    _text("words"),
+    _uuid("receipt"),
+)
+
+recent = Table(
+    "recent",
+    metadata,
+    _uuid("subject", key=True),
+    _text("hook"),
+    Column("hash", LargeBinary),
+    _time("at"),
+    prefixes=["UNLOGGED"],
+)
+
+rings = Table("rings", metadata, _uuid("subject", key=True), _time("rung_at"), prefixes=["UNLOGGED"])
+
+releases = Table("releases", metadata, _text("version", key=True), _time("first_seen"))
+
+activity_names = Table("activity_names", metadata, _text("name", key=True), _text("version"))

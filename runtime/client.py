@@ -1,0 +1,32 @@
+"""The connection to Temporal, as TEMPORAL_* and temporalio.envconfig say; and its bare errors, hushed."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from temporalio.client import Client
+from temporalio.envconfig import ClientConfig
+from temporalio.exceptions import ApplicationError, FailureError
+from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, Interceptor
+
+
+async def connect(*, lazy: bool) -> Client:
+    """A client that names its process; `lazy` connects at the first call, so that a start needs no server."""
+    options: Mapping[str, Any] = ClientConfig.load_client_connect_config()
+    return await Client.connect(**options, lazy=lazy)
+
+
+class Hush(Interceptor):
+    """Lets only an error's type into histories: texts of the store or of libraries may hold personal data."""
+
+    def intercept_activity(self, next: ActivityInboundInterceptor) -> ActivityInboundInterceptor:  # noqa: A002
+        return _Hushed(next)
+
+
+class _Hushed(ActivityInboundInterceptor):
+    async def execute_activity(self, input: ExecuteActivityInput) -> Any:  # noqa: A002
+        try:
+            return await super().execute_activity(input)
+        except FailureError:
+            raise
+        except Exception as wrong:
+            raise ApplicationError("see the ledger and the log", type=type(wrong).__name__) from None

@@ -1,0 +1,87 @@
+"""Rings for unsettled work that nobody rang for: after a crash, a lost signal, a terminated run, or when its time comes."""
+
+import asyncio
+import logging
+from datetime import timedelta
+
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncEngine
+from temporalio.client import Client, WorkflowExecutionStatus
+from temporalio.service import RPCError, RPCStatusCode
+
+from ledger.sweep import Unrung, find_unrung, note_rung, only_sweeper, tidy
+from runtime.bell import Ring, ring
+from settings import Settings
+
+log = logging.getLogger(__name__)
+
+_MOST = 500
+_AT_ONCE = 16
+
+
+class Sweep:
+    """One round every `sweep.interval`; safe with any number of workers."""
+
+    def __init__(self, engine: AsyncEngine, client: Client, settings: Settings, code_version: str) -> None:
+        self._engine = engine
+        self._client = client
+        self._settings = settings
+        self._code_version = code_version
+        self._slots = asyncio.Semaphore(_AT_ONCE)
+
+    async def run(self) -> None:
+        """Sweeps until cancelled; a lost store or server only makes a round fail."""
+        while True:
+            await asyncio.sleep(self._settings.sweep.interval)
+            try:
+                await self.round()
+            except (SQLAlchemyError, OSError, TimeoutError) as wrong:
+                log.warning("sweep put off: %s", type(wrong).__name__)
+
+    async def round(self) -> int:
+        """One round: gives how many people were rung."""
+        sweep = self._settings.sweep
+        async with self._engine.begin() as connection:
+            if not await only_sweeper(connection):
+                return 0
+            await tidy(connection, self._code_version)
+            found = await find_unrung(connection, unrung=sweep.unrung, quiet=sweep.quiet, most=_MOST)
+        rung = await asyncio.gather(*(self._ring(person) for person in found))
+        told = [person.subject for person, ok in zip(found, rung, strict=True) if ok]
+        if told:
+            async with self._engine.begin() as connection:
+                await note_rung(connection, told)
+            log.info("sweep rang for %d", len(told))
+        return len(told)
+
+    async def _ring(self, person: Unrung) -> bool:
+        """Quiet work whose run still lives is only noted: a signal every few minutes would fill its history."""
+        async with self._slots:
+            try:
+                if person.quiet and await self._runs(person.workflow_id):
+                    return True
+                await ring(
+                    self._client,
+                    self._settings.temporal,
+                    Ring(
+                        person.subject,
+                        person.workflow_id,
+                        person.tenant,
+                        person.login,
+                        person.seq,
+                        person.hook,
+                    ),
+                )
+            except (RPCError, RuntimeError, OSError):
+                return False
+        return True
+
+    async def _runs(self, workflow_id: str) -> bool:
+        try:
+            handle = self._client.get_workflow_handle(workflow_id)
+            state = await handle.describe(rpc_timeout=timedelta(seconds=5))
+        except RPCError as wrong:
+            if wrong.status is RPCStatusCode.NOT_FOUND:
+                return False
+            raise
+        return state.status is WorkflowExecutionStatus.RUNNING

@@ -1,0 +1,130 @@
+"""The worker: runs lifecycles and activities, sweeps, and drains on SIGTERM."""
+
+import asyncio
+import logging
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import httpx
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncEngine
+from temporalio.client import Client
+from temporalio.service import RPCError
+from temporalio.worker import Worker
+
+from activities._bind import Wiring, bind
+from activities._machinery import Machinery
+from activities._registry import registry
+from ledger.engine import connect_store
+from ledger.releases import register
+from runtime.attributes import SEARCH_ATTRIBUTES
+from runtime.client import Hush, connect
+from runtime.shutdown import stop_event
+from runtime.sweep import Sweep
+from runtime.vault import Vault
+from runtime.version import code_version
+from settings import Settings
+from workflows.user_lifecycle import UserLifecycle
+
+log = logging.getLogger(__name__)
+
+GRACE = timedelta(seconds=25)
+"""How long running activities may finish after SIGTERM: below the usual 30 s before SIGKILL."""
+_HTTP_TIMEOUT = httpx.Timeout(10.0)
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What a running worker consists of."""
+
+    worker: Worker
+    sweep: Sweep
+    engine: AsyncEngine
+
+
+async def run_worker(settings: Settings) -> None:
+    """Runs until SIGTERM or SIGINT, then drains."""
+    stop = stop_event()
+    client = await _connect_patiently(stop)
+    if client is None:
+        return
+    async with assemble(settings, client) as parts:
+        sweeping = asyncio.create_task(parts.sweep.run())
+        async with parts.worker:
+            log.info(
+                "worker ready: %d activities on task queue %s", len(registry()), settings.temporal.task_queue
+            )
+            await stop.wait()
+            log.info("worker draining")
+            sweeping.cancel()
+        log.info("worker stopped")
+
+
+@asynccontextmanager
+async def assemble(settings: Settings, client: Client) -> AsyncGenerator[Parts]:
+    """A worker and its sweep on an engine of their own; not yet polling."""
+    version = code_version(tuple(registry()))
+    engine = connect_store(settings.store, "hookledger worker")
+    try:
+        retired = await _register_patiently(engine, version)
+        async with httpx.AsyncClient(timeout=_HTTP_TIMEOUT, follow_redirects=False) as http:
+            wiring = Wiring(
+                engine, http, settings.activities, version, Vault(settings.fingerprint_key).unseal
+            )
+            machinery = Machinery(wiring, retired)
+            worker = Worker(
+                client,
+                task_queue=settings.temporal.task_queue,
+                workflows=[UserLifecycle],
+                activities=_activities(machinery, wiring),
+                interceptors=[Hush()],
+                max_cached_workflows=2000,
+                sticky_queue_schedule_to_start_timeout=timedelta(seconds=5),
+                graceful_shutdown_timeout=GRACE,
+            )
+            yield Parts(worker, Sweep(engine, client, settings, version), engine)
+    finally:
+        await engine.dispose()
+
+
+def _activities(machinery: Machinery, wiring: Wiring) -> Sequence[Any]:
+    bound = [bind(activity, wiring) for activity in registry().values() if not activity.plan.bookkeeping]
+    return [machinery.take, machinery.bookkeeping, machinery.settle, machinery.lost, *bound]
+
+
+async def _connect_patiently(stop: asyncio.Event) -> Client | None:
+    """Waits for Temporal and for our search attributes: an unregistered one fails a start for ever."""
+    pause, said = 0.2, ""
+    while not stop.is_set():
+        try:
+            client = await connect(lazy=False)
+            for name in SEARCH_ATTRIBUTES:
+                await client.count_workflows(f"{name} IS NULL")
+            return client
+        except RPCError as wrong:
+            words = (
+                f"search attributes {', '.join(SEARCH_ATTRIBUTES)} are not registered ({wrong.status.name})"
+            )
+        except (RuntimeError, OSError) as wrong:
+            words = f"Temporal is out of reach ({type(wrong).__name__}): check TEMPORAL_ADDRESS"
+        if words != said:
+            log.warning("waiting: %s", words)
+            said = words
+        await asyncio.sleep(pause)
+        pause = min(pause * 2, 5.0)
+    return None
+
+
+async def _register_patiently(engine: AsyncEngine, version: str) -> set[str]:
+    pause = 0.2
+    while True:
+        try:
+            async with engine.begin() as connection:
+                return await register(connection, version, list(registry()))
+        except (SQLAlchemyError, OSError, TimeoutError) as wrong:
+            log.warning("waiting for the store: %s", type(wrong).__name__)
+        await asyncio.sleep(pause)
+        pause = min(pause * 2, 5.0)

@@ -1,0 +1,1 @@
+"""What happens, in order: one workflow per user's lifecycle."""
