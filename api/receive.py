@@ -34,6 +34,7 @@ RULES = "builtin:1"
 """Names the rules that decided; tenants' own rules will bring their hash."""
 _VAULT_DAYS = 2
 _RETRY = {"Retry-After": "2"}
+_STRANGER = "The token was not accepted; on the receiver, ./hookledger doctor says why."
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,11 +79,10 @@ class Receiver:
         try:
             return await self._answer(hook, request, receipt, name or hook.name)
         except Refusal as refusal:
-            problem = Problem(refusal.status, refusal.reason, refusal.words, refusal.headers)
             self.refusals.add(
-                refusal.tenant, hook.name, problem.status, problem.code, problem.detail, receipt
+                refusal.tenant, hook.name, refusal.status, refusal.reason, refusal.words, receipt
             )
-            return respond(problem, str(receipt))
+            return respond(Problem(refusal.status, refusal.reason, _STRANGER, refusal.headers), str(receipt))
         except Problem as problem:
             return respond(problem, str(receipt))
         except Exception as wrong:
@@ -91,7 +91,7 @@ class Receiver:
 
     async def _answer(self, hook: Hook, request: Request, receipt: UUID, name: str) -> Response:
         try:
-            async with asyncio.timeout(self.settings.api.deadline) as deadline:
+            async with asyncio.timeout(self.settings.api.deadline):
                 caller = await self.verifier.authenticate(_authorization(request))
                 try:
                     heard = await self._hear(hook, caller, request, receipt, name)
@@ -102,8 +102,6 @@ class Receiver:
                     raise
                 return await self._rule(heard)
         except TimeoutError:
-            if not deadline.expired():
-                raise
             raise Problem(408, "too_slow", "The call did not arrive within the deadline.") from None
 
     async def _hear(self, hook: Hook, caller: Caller, request: Request, receipt: UUID, name: str) -> _Heard:
@@ -141,7 +139,7 @@ class Receiver:
             log.error("store: %s (%s)", type(wrong).__name__, getattr(wrong, "sqlstate", None))
             return self._unavailable(heard)
         self.breaker.succeeded()
-        self._ring(heard, delivery, got)
+        self._ring(delivery, got)
         answer = hook.answer(question, decision, Ruling(got.verdict, tuple(got.codes)))
         return _json({"response": answer})
 
@@ -209,7 +207,7 @@ class Receiver:
             return None
         return self.vault.seal(str(heard.receipt), secret)
 
-    def _ring(self, heard: _Heard, delivery: Delivery, got: Receipt) -> None:
+    def _ring(self, delivery: Delivery, got: Receipt) -> None:
         if got.planned == 0 or got.subject is None or got.workflow_id is None or got.seq is None:
             return
         login = delivery.person.login if delivery.person else ""

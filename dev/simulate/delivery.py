@@ -12,7 +12,7 @@ from dev.simulate.bearer import Mint
 from dev.simulate.contract import UNAVAILABLE, Flaw, refusal
 from dev.simulate.options import Options
 from dev.simulate.record import Kind, Recorder, Sent
-from dev.simulate.report import Breach, Tally
+from dev.simulate.report import Tally
 from dev.simulate.wire import Answer, NoAnswerError, Wire
 
 _BREATH = 0.5
@@ -115,7 +115,7 @@ class Courier:
             )
 
     def _breach(self, hook: str, flaw: Flaw, hook_id: str) -> None:
-        self._tally.breach(Breach(hook, flaw.expected, flaw.got, hook_id))
+        self._tally.breach(hook, flaw.expected, flaw.got, hook_id)
 
     def _write(
         self, slip: dict[str, Any], answer: Answer | None, *, answered: bool, kept: bool | None

@@ -2,20 +2,19 @@
 
 import math
 from collections import Counter
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
-
-_KEPT_BREACHES = 200
 
 
 @dataclass(frozen=True, slots=True)
 class Breach:
-    """One answer against the contract. `hook_id` is the hook's in the record; nothing here is personal."""
+    """One way in which answers broke the contract. `first` is a hook's id in the record; nothing is personal."""
 
     hook: str
     expected: str
     got: str
-    hook_id: str
+    times: int
+    first: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +41,7 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """A finished run. `breaches` holds the first 200 of `breach_count`."""
+    """A finished run. `breach_count` is the sum over `breaches`."""
 
     seed: int
     users: int
@@ -70,7 +69,17 @@ class Report:
 
     def as_json(self) -> dict[str, Any]:
         """The report as one JSON object."""
-        return {"clean": self.clean, **asdict(self)}
+        return {"clean": self.clean, "hint": self.hint, **asdict(self)}
+
+    @property
+    def hint(self) -> str | None:
+        """What may be behind the breaches, if it may be something of ours."""
+        refused = any(
+            breach.hook == "validateUser" and "AlreadyExist" in breach.got for breach in self.breaches
+        )
+        if not refused:
+            return None
+        return f"If seed {self.seed} was already used against this store, choose another --seed."
 
 
 @dataclass(slots=True)
@@ -85,7 +94,7 @@ class Tally:
     reorderings: int = 0
     bad_bodies: int = 0
     breach_count: int = 0
-    breaches: list[Breach] = field(default_factory=list[Breach])
+    _breaches: dict[tuple[str, str, str], Breach] = field(default_factory=dict[tuple[str, str, str], Breach])
     _times: dict[tuple[str, str], list[float]] = field(default_factory=dict[tuple[str, str], list[float]])
     _silences: Counter[tuple[str, str]] = field(default_factory=Counter[tuple[str, str]])
 
@@ -99,11 +108,11 @@ class Tally:
         self.hooks += 1
         self._silences[hook, reason] += 1
 
-    def breach(self, breach: Breach) -> None:
+    def breach(self, hook: str, expected: str, got: str, hook_id: str) -> None:
         """Notes one breach."""
         self.breach_count += 1
-        if len(self.breaches) < _KEPT_BREACHES:
-            self.breaches.append(breach)
+        known = self._breaches.get((hook, expected, got)) or Breach(hook, expected, got, 0, hook_id)
+        self._breaches[hook, expected, got] = replace(known, times=known.times + 1)
 
     def standing(self) -> Standing:
         """How far the run is."""
@@ -134,7 +143,7 @@ class Tally:
             p50_ms=percentile(every, 50),
             p99_ms=percentile(every, 99),
             breach_count=self.breach_count,
-            breaches=tuple(self.breaches),
+            breaches=tuple(self._breaches.values()),
             unanswered_why=dict(why),
         )
 

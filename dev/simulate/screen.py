@@ -1,6 +1,5 @@
 """Shows a run: the progress while it goes on, and the closing table."""
 
-from collections import Counter
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 
@@ -40,11 +39,18 @@ def progress(console: Console) -> Generator[Callable[[Standing], None]]:
 
 
 def close(console: Console, report: Report) -> None:
-    """Prints the closing table, what broke the contract, and one sentence."""
+    """Prints the closing table, what broke the contract, the run in figures, and the verdict."""
     console.print(_table(report.rows))
     if report.breaches:
-        console.print(_breaches(report))
-    console.print(Text(_sentence(report), style="bold green" if report.clean else "bold red"))
+        console.print(Text(f"Breaches of the contract: {report.breach_count:,}", style="italic"))
+    for breach in sorted(report.breaches, key=lambda breach: -breach.times):
+        shown = f"  {breach.hook} × {breach.times:,}: expected {breach.expected}; got {breach.got}"
+        console.print(Text(f"{shown}  (first: {breach.first})"), soft_wrap=True)
+    console.print(Text(_figures(report)), soft_wrap=True)
+    verdict = "Every answer kept to the contract." if report.clean else "The contract was broken."
+    console.print(Text(verdict, style="bold green" if report.clean else "bold red"))
+    if report.hint:
+        console.print(Text(report.hint))
 
 
 def _table(rows: tuple[Row, ...]) -> Table:
@@ -60,27 +66,7 @@ def _table(rows: tuple[Row, ...]) -> Table:
     return table
 
 
-def _breaches(report: Report) -> Table:
-    kept, all_of_them = len(report.breaches), report.breach_count
-    title = f"Breaches of the contract: {all_of_them:,}"
-    if kept < all_of_them:
-        title += f" (the first {kept} below)"
-    table = Table(title=title, box=box.SIMPLE_HEAD, title_justify="left")
-    table.add_column("hook")
-    table.add_column("times", justify="right")
-    for name in ("expected", "got", "first seen in"):
-        table.add_column(name, overflow="fold")
-    times = Counter((breach.hook, breach.expected, breach.got) for breach in report.breaches)
-    first = {
-        (breach.hook, breach.expected, breach.got): breach.hook_id for breach in reversed(report.breaches)
-    }
-    for breach, count in times.most_common():
-        hook, expected, got = (Text(part) for part in breach)
-        table.add_row(hook, str(count), expected, got, first[breach])
-    return table
-
-
-def _sentence(report: Report) -> str:
+def _figures(report: Report) -> str:
     parts = [
         f"seed {report.seed}",
         _plural(report.users, "user", "users"),
@@ -98,10 +84,9 @@ def _sentence(report: Report) -> str:
         if count:
             parts.append(f"{count:,} {name}")
     if report.unanswered:
-        why = ", ".join(f"{count:,} {reason}" for reason, count in sorted(report.unanswered_why.items()))
+        why = ", ".join(f"{count:,} × {reason}" for reason, count in sorted(report.unanswered_why.items()))
         parts.append(f"{report.unanswered:,} unanswered ({why})")
-    verdict = "every answer kept to the contract" if report.clean else "the contract was broken"
-    return f"{verdict[0].upper()}{verdict[1:]}: {'; '.join(parts)}."
+    return "; ".join(parts)
 
 
 def _time(milliseconds: float | None) -> str:

@@ -130,7 +130,8 @@ class Receiver:
                 return f"{name.capitalize()}AlreadyExist"
         if "login" in values and user.get("id") is None and ("known", user["login"]) in self._owners:
             return "LoginAlreadyExist"
-        self._owners |= dict.fromkeys(values.items(), user["login"])
+        for name, value in values.items():
+            self._owners[name, value] = user["login"]
         return None
 
     def forget_nothing(self) -> None:

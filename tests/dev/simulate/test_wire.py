@@ -1,10 +1,19 @@
 """The client keeps connections, understands every way of ending a body, and sends nothing twice."""
 
 import asyncio
+import ssl
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
+from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 
 from dev.simulate.wire import NoAnswerError, Wire
 
@@ -13,7 +22,9 @@ _OK = b"HTTP/1.1 200 OK\r\nContent-Type: application/JSON; charset=utf-8\r\n"
 
 
 @asynccontextmanager
-async def wire_to(serve: Serve) -> AsyncGenerator[Wire]:
+async def wire_to(
+    serve: Serve, tls: ssl.SSLContext | None = None, ca: str | None = None
+) -> AsyncGenerator[Wire]:
     async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             await serve(reader, writer)
@@ -22,8 +33,9 @@ async def wire_to(serve: Serve) -> AsyncGenerator[Wire]:
         finally:
             writer.close()
 
-    server = await asyncio.start_server(handle, "127.0.0.1", 0)
-    wire = Wire(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/hook/", timeout=2)
+    server = await asyncio.start_server(handle, "127.0.0.1", 0, ssl=tls)
+    scheme, port = "https" if tls else "http", server.sockets[0].getsockname()[1]
+    wire = Wire(f"{scheme}://127.0.0.1:{port}/hook/", ca=ca, timeout=2)
     try:
         yield wire
     finally:
@@ -65,6 +77,8 @@ async def test_every_end_of_a_body_is_understood(raw: bytes) -> None:
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"{}")
         writer.write(raw)
+        if b"Connection: close" not in raw:
+            await serve(reader, writer)
 
     async with wire_to(serve) as wire:
         assert [(await wire.post("test", b"{}", {})).body for _ in range(2)] == [b"{}", b"{}"]
@@ -96,6 +110,37 @@ async def test_an_answer_may_come_before_the_body_is_sent() -> None:
 
     async with wire_to(serve) as wire:
         assert (await wire.post("test", b"x" * 20_000_000, {})).status == 413
+
+
+async def test_https_trusts_the_given_certificate_and_no_other(tmp_path: Path) -> None:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"{}")
+        writer.write(_OK + b"Content-Length: 2\r\n\r\n{}")
+        await serve(reader, writer)
+
+    pem = self_signed(tmp_path)
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(pem)
+    async with wire_to(serve, context, ca=str(pem)) as wire:
+        assert [(await wire.post("test", b"{}", {})).status for _ in range(2)] == [200, 200]
+    async with wire_to(serve, context) as wire:
+        with pytest.raises(NoAnswerError, match="TLS failed: CERTIFICATE_VERIFY_FAILED"):
+            await wire.post("test", b"{}", {})
+
+
+def self_signed(directory: Path) -> Path:
+    """A key and its certificate for 127.0.0.1, good for a day."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "a test")])
+    now = datetime.now(UTC)
+    builder = x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number(), now)
+    builder = builder.not_valid_after(now + timedelta(days=1)).add_extension(
+        x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False
+    )
+    pem = directory / "server.pem"
+    private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    pem.write_bytes(private + builder.sign(key, SHA256()).public_bytes(Encoding.PEM))
+    return pem
 
 
 async def test_nobody_listening_is_a_refusal() -> None:

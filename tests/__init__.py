@@ -1,0 +1,1 @@
+"""Tests: mirror the source; real Postgres and real Temporal, each started once per run."""

@@ -1,0 +1,116 @@
+"""The servers of a test run, started once by the controlling process; a database per worker, a task queue per test."""
+
+import json
+import os
+import tempfile
+import uuid
+from collections.abc import AsyncGenerator, Generator
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import pytest
+from sqlalchemy.ext.asyncio import AsyncEngine
+from temporalio.client import Client
+
+from dev import postgres, temporal
+from ledger.engine import Pool, connect_store, open_pool
+from ledger.migrate import migrate_to_head
+from runtime.attributes import SEARCH_ATTRIBUTES
+from settings import Settings, Store
+from tests.support import Servers, write_configuration
+
+TEMPLATE = "hookledger_template"
+_SERVERS = pytest.StashKey[Servers]()
+_STOPS = pytest.StashKey[list[Any]]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Starts the servers in the process that controls the run; workers are told where they are."""
+    told: dict[str, Any] | None = getattr(config, "workerinput", None)
+    if told is not None:
+        config.stash[_SERVERS] = Servers(**json.loads(told["servers"]))
+        return
+    if config.option.collectonly:
+        return
+    directory = Path(tempfile.mkdtemp(prefix="hookledger-tests-"))
+    pg = postgres.start(directory, durable=False)
+    server = temporal.start(
+        None,
+        search_attributes=SEARCH_ATTRIBUTES,
+        dynamic={"frontend.WorkflowTimeSkippingEnabled": "true"},
+    )
+    config.stash[_STOPS] = [server, pg]
+    template = pg.database(TEMPLATE)
+    migrate_to_head(Store(url=template.app_url, owner_url=template.owner_url))
+    config.stash[_SERVERS] = Servers(server.address, pg.port, dict(pg.passwords))
+
+
+def pytest_configure_node(node: Any) -> None:
+    """xdist: hands the servers' addresses to a worker."""
+    servers = node.config.stash[_SERVERS]
+    node.workerinput["servers"] = json.dumps(servers.__dict__)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Ends the servers."""
+    for server in config.stash.get(_STOPS, []):
+        server.stop()
+
+
+@pytest.fixture(scope="session")
+def servers(pytestconfig: pytest.Config) -> Servers:
+    """Where Postgres and Temporal listen."""
+    return pytestconfig.stash[_SERVERS]
+
+
+@pytest.fixture(scope="session")
+async def store(servers: Servers) -> AsyncGenerator[Store]:
+    """A migrated database of this worker's own."""
+    name = f"hookledger_{uuid.uuid4().hex[:12]}"
+    connection = await asyncpg.connect(servers.url("postgres", "postgres"))
+    await connection.execute(f'CREATE DATABASE "{name}" OWNER hookledger_owner TEMPLATE {TEMPLATE}')
+    yield Store(url=servers.url("hookledger_app", name), owner_url=servers.url("hookledger_owner", name))
+    await connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+    await connection.close()
+
+
+@pytest.fixture
+def settings(store: Store, tmp_path: Path) -> Settings:
+    """A configuration with one tenant, `as100`, fresh keys, and a task queue of the test's own."""
+    return write_configuration(tmp_path, store)
+
+
+@pytest.fixture
+async def pool(store: Store) -> AsyncGenerator[Pool]:
+    """The answer path's pool."""
+    pool = await open_pool(store, "test")
+    yield pool
+    await pool.close()
+
+
+@pytest.fixture
+async def engine(store: Store) -> AsyncGenerator[AsyncEngine]:
+    """The worker's engine."""
+    engine = connect_store(store, "test")
+    yield engine
+    await engine.dispose()
+
+
+@pytest.fixture(scope="session")
+async def client(servers: Servers) -> Client:
+    """A client of the real Temporal server."""
+    os.environ["TEMPORAL_ADDRESS"] = servers.temporal
+    return await Client.connect(servers.temporal)
+
+
+@pytest.fixture
+def tenant_activities() -> Generator[list[Any]]:
+    """Activities that a test declares for itself; they are forgotten afterwards."""
+    from activities import _registry
+
+    added: list[Any] = []
+    _registry.registry.cache_clear()
+    yield added
+    _registry.registry.cache_clear()
