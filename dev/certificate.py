@@ -1,6 +1,6 @@
 """A certificate for this machine alone, so that https can be tried in development."""
 
-import datetime
+import datetime as dt
 import ipaddress
 import os
 from pathlib import Path
@@ -10,8 +10,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-_LIFE = datetime.timedelta(days=365)
-_RENEW_BEFORE = datetime.timedelta(days=30)
+_LIFE = dt.timedelta(days=365)
+_RENEW_BEFORE = dt.timedelta(days=30)
 
 
 def read_or_make(directory: Path) -> tuple[Path, Path]:
@@ -25,7 +25,7 @@ def read_or_make(directory: Path) -> tuple[Path, Path]:
 
 def _is_good(certificate: Path) -> bool:
     found = x509.load_pem_x509_certificate(certificate.read_bytes())
-    return found.not_valid_after_utc - _RENEW_BEFORE > datetime.datetime.now(datetime.UTC)
+    return found.not_valid_after_utc - _RENEW_BEFORE > dt.datetime.now(dt.UTC)
 
 
 def _make(certificate: Path, key: Path) -> None:
@@ -33,14 +33,14 @@ def _make(certificate: Path, key: Path) -> None:
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Hookledger on this machine")])
     names: list[x509.GeneralName] = [x509.DNSName("localhost")]
     names += [x509.IPAddress(ipaddress.ip_address(address)) for address in ("127.0.0.1", "::1")]
-    now = datetime.datetime.now(datetime.UTC)
+    now = dt.datetime.now(dt.UTC)
     made = (
         x509.CertificateBuilder()
         .subject_name(name)
         .issuer_name(name)
         .public_key(private.public_key())
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(minutes=5))
+        .not_valid_before(now - dt.timedelta(minutes=5))
         .not_valid_after(now + _LIFE)
         .add_extension(x509.SubjectAlternativeName(names), critical=False)
         # Trusted by hand (curl --cacert), it must not be able to vouch for other names.

@@ -48,8 +48,12 @@ def in_words() -> Generator[None]:
             errno.ENOSPC: "make room on that disk",
             errno.EDQUOT: "make room in your quota",
             errno.EROFS: "that file system is read-only: clone the project to another",
-        }.get(error.errno or 0, "start as the user whom the project's directory belongs to, or change its owner")
-        raise StackError(f"{error.filename or 'the machine'}: {error.strerror or error}; {way_out}") from error
+        }.get(
+            error.errno or 0, "start as the user whom the project's directory belongs to, or change its owner"
+        )
+        raise StackError(
+            f"{error.filename or 'the machine'}: {error.strerror or error}; {way_out}"
+        ) from error
 
 
 def remember(home: Path, pids: Iterable[int]) -> None:
@@ -69,8 +73,9 @@ def end_leftovers(home: Path) -> int:
             if (process := find(pid)) and process.create_time() == created
         ]
         alive = left
-        for how in (None, psutil.Process.terminate, psutil.Process.kill):
-            for process in alive if how else ():
+        _, alive = psutil.wait_procs(left, timeout=_PATIENCE)
+        for how in (psutil.Process.terminate, psutil.Process.kill):
+            for process in alive:
                 with contextlib.suppress(psutil.NoSuchProcess):
                     how(process)
             _, alive = psutil.wait_procs(alive, timeout=_PATIENCE)

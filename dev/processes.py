@@ -106,6 +106,16 @@ def is_free(port: int, host: str = "127.0.0.1") -> bool:
         return True
 
 
+def holder(port: int) -> str:
+    """ " by process 123 (nginx)", as far as we may know; else an empty text."""
+    with contextlib.suppress(psutil.Error):
+        for connection in psutil.net_connections("tcp"):
+            listens = connection.status == psutil.CONN_LISTEN and connection.laddr[1:2] == (port,)
+            if listens and connection.pid:
+                return f" by process {connection.pid} ({psutil.Process(connection.pid).name()})"
+    return ""
+
+
 def free_port(host: str = "127.0.0.1") -> int:
     """A port that nobody listens on at this moment."""
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:

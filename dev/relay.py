@@ -28,7 +28,7 @@ class Relay:
     """Reads on from where each log ended when the relay was made."""
 
     logs: dict[str, Path]
-    _read: dict[str, int] = field(default_factory=dict)
+    _read: dict[str, int] = field(init=False)
 
     def __post_init__(self) -> None:
         self._read = {part: _size(log) for part, log in self.logs.items()}

@@ -2,7 +2,7 @@
 
 import json
 import sys
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 
@@ -41,13 +41,22 @@ class Screen:
     def say(self, text: str) -> None:
         self._show("stack", "info", text, Text(text))
 
+    def fail(self, text: str) -> None:
+        """Why it cannot start or go on."""
+        if self._as_json:
+            self._line({"from": "stack", "level": "error", "message": text})
+        else:
+            Console(stderr=True, highlight=False).print(Text(text, "red"), soft_wrap=True)
+
     def report(self, part: str, text: str) -> None:
         """Something happened to a part of the stack."""
         self._show(part, "warning", text, Text.assemble((part, "bold yellow"), " ", text))
 
     def relay(self, line: Line) -> None:
         colour = "yellow" if line.level == "warning" else "red"
-        self._show(line.part, line.level, line.text, Text.assemble((line.part, f"bold {colour}"), " ", line.text))
+        self._show(
+            line.part, line.level, line.text, Text.assemble((line.part, f"bold {colour}"), " ", line.text)
+        )
 
     def ready(self, ready: Ready) -> None:
         if self._as_json:
@@ -62,7 +71,9 @@ class Screen:
         ):
             rows.add_row(Text(name, "bold"), Text(value, "cyan", overflow="fold"))
         console = self._console
-        console.print(Text.assemble("\n", ("Hookledger is ready", "bold green"), f"  {ready.seconds:.1f} s\n"))
+        console.print(
+            Text.assemble("\n", ("Hookledger is ready", "bold green"), f"  {ready.seconds:.1f} s\n")
+        )
         console.print(Padding(rows, (0, 0, 0, 2)))
         console.print(Text("\nSend a hook, then look at it in the Temporal UI:\n"))
         # Not folded: it must survive copy and paste.
@@ -72,10 +83,12 @@ class Screen:
         console.print(Text("Ctrl-C drains and stops everything; the data stays.\n"))
 
     def _show(self, part: str, level: str, text: str, shown: Text) -> None:
-        if self._as_json:
-            self._line({"from": part, "level": level, "message": text})
-        else:
-            self._console.print(shown, soft_wrap=True)
+        # The terminal may be gone already, and everything must be stopped all the same.
+        with suppress(OSError):
+            if self._as_json:
+                self._line({"from": part, "level": level, "message": text})
+            else:
+                self._console.print(shown, soft_wrap=True)
 
     def _line(self, entry: dict[str, object]) -> None:
         sys.stdout.write(json.dumps({"at": datetime.now(UTC).isoformat(), **entry}) + "\n")

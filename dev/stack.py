@@ -1,11 +1,12 @@
 """The command `./hookledger dev`: Postgres, Temporal with its UI, api and worker on this machine, until Ctrl-C."""
 
+import contextlib
 import os
 import signal
 import ssl
-import subprocess
 import sys
 import time
+from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -14,7 +15,7 @@ from types import FrameType
 import httpx
 
 import settings as configuration
-from dev import certificate, cluster, home, postgres, processes, screen, temporal
+from dev import certificate, home, postgres, processes, temporal
 from dev.processes import StackError
 from dev.relay import Relay
 from dev.screen import Ready, Screen
@@ -50,7 +51,7 @@ class _Stop:
 
     asked: float | None = field(default=None)
 
-    def __call__(self, number: int, frame: FrameType | None) -> None:
+    def __call__(self, _number: int, _frame: FrameType | None) -> None:
         if self.asked is None:
             self.asked = time.monotonic()
         elif time.monotonic() - self.asked > _FORCED_AFTER:
@@ -63,22 +64,245 @@ class _StoppedError(Exception):
 
 def run(options: Options) -> int:
     """Runs until Ctrl-C or SIGTERM. Exit code: 0 drained, 2 could not start (said why), 130 forced to end."""
-    began = time.monotonic()
     stop = _Stop()
-    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    before = {
+        number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    }
     show = Screen(as_json=options.json_logs)
     directory = options.root / ".hookledger"
-    supervisor = Supervisor(directory, show.report)
     try:
         with home.occupied(directory):
-            return _Stack(options, directory, show, supervisor, stop).run(began)
+            return _Stack(options, directory, show, stop).run()
     except StackError as error:
         show.fail(str(error))
         return 2
-    except KeyboardInterrupt:
-        supervisor.kill()
-        show.say("stopped at once; the next start recovers the data")
-        return 130
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+class _Stack:
+    def __init__(self, options: Options, directory: Path, show: Screen, stop: _Stop) -> None:
+        self._options = options
+        self._home = directory
+        self._show = show
+        self._stop = stop
+        self._supervisor = Supervisor(directory, show.report)
+        self._environment = {
+            name: value for name, value in os.environ.items() if not name.startswith("TEMPORAL_")
+        }
+
+    def run(self) -> int:
+        try:
+            try:
+                self._start()
+                self._watch()
+            except _StoppedError:
+                pass
+            except (StackError, OSError):
+                self._supervisor.drain()
+                raise
+            self._show.say("Draining; Ctrl-C again ends everything at once.")
+            self._supervisor.drain()
+        except KeyboardInterrupt:
+            self._supervisor.kill()
+            self._show.say("Ended at once; the next start recovers the data.")
+            return 130
+        self._show.say(f"Stopped. The data stays in {self._home}.")
+        return 0
+
+    def _start(self) -> None:
+        began = time.monotonic()
+        with self._show.busy("Clearing what an earlier start left"):
+            home.end_leftovers(self._home)
+            postgres.end_leftover(self._home)
+        self._check_ports()
+        with self._show.busy("Starting Postgres"):
+            self._start_postgres()
+        settings = self._settings()
+        with self._show.busy("Starting Temporal, migrating the ledger"), self._calling("migrate") as migrated:
+            self._start_temporal(settings.temporal.retention_days)
+            migrated()
+        tls = self._certificate(settings)
+        with self._show.busy("Starting api and worker"):
+            self._start_command("api", "--port", str(self._options.port), *self._tls_options())
+            self._start_command("worker")
+            with self._calling("token") as token:
+                self._wait_until_ready(tls)
+                bearer = token().strip()
+        self._show.ready(self._ready(settings, tls, bearer, time.monotonic() - began))
+
+    def _watch(self) -> None:
+        relay = Relay({name: self._log(name) for name in ("api", "worker")})
+        while self._stop.asked is None:
+            self._supervisor.look()
+            for line in relay.lines():
+                self._show.relay(line)
+            time.sleep(0.1)
+
+    def _start_postgres(self) -> None:
+        remembered = self._home / "postgres.port"
+        port = int(remembered.read_text(encoding="ascii")) if remembered.exists() else _POSTGRES_PORT
+        if not processes.is_free(port):
+            port = processes.free_port()
+        remembered.write_text(str(port), encoding="ascii")
+        server: list[postgres.Postgres] = []
+
+        def start() -> postgres.Postgres:
+            server.append(postgres.start(self._home, port))
+            return server[-1]
+
+        self._supervisor.start("postgres", start)
+        database = server[-1].database("hookledger")
+        ours = {
+            "HOOKLEDGER_DATABASE_URL": database.app_url,
+            "HOOKLEDGER_OWNER_URL": database.owner_url,
+            "HOOKLEDGER_KEEPER_URL": database.keeper_url,
+            "TEMPORAL_ADDRESS": f"127.0.0.1:{self._options.temporal_port}",
+            "TEMPORAL_NAMESPACE": "default",
+            # The user's own profile may hold keys and TLS for a cluster elsewhere.
+            "TEMPORAL_CONFIG_FILE": os.devnull,
+        }
+        home.write_environment(self._home, ours)
+        self._environment |= ours
+        if self._options.json_logs:
+            self._environment["HOOKLEDGER_LOGS"] = "json"
+
+    def _start_temporal(self, retention_days: int) -> None:
+        self._go_on()
+        start = partial(
+            temporal.start,
+            self._home,
+            port=self._options.temporal_port,
+            ui_port=self._options.ui_port,
+            retention_days=retention_days,
+            search_attributes=SEARCH_ATTRIBUTES,
+        )
+        self._supervisor.start("temporal", start)
+
+    def _start_command(self, *arguments: str) -> None:
+        self._go_on()
+        log = self._log(arguments[0])
+
+        def start() -> Command:
+            command = (*self._options.command, *arguments)
+            return Command(processes.spawn(command, log=log, env=self._environment, cwd=self._options.root))
+
+        self._supervisor.start(arguments[0], start)
+
+    @contextlib.contextmanager
+    def _calling(self, command: str) -> Generator[Callable[[], str]]:
+        """Runs a command of ours beside other things; call what it gives to wait for the output."""
+        self._go_on()
+        output, log = self._home / "logs" / f"{command}.out", self._log(command)
+        process = processes.spawn(
+            [*self._options.command, command], log=log, env=self._environment, cwd=self._options.root, output=output
+        )
+        try:
+
+            def wait() -> str:
+                while process.poll() is None:
+                    self._go_on()
+                    time.sleep(0.02)
+                if process.returncode:
+                    raise StackError(f"`./hookledger {command}` failed; the end of {log}:\n{processes.tail(log, 12)}")
+                return output.read_text(encoding="utf-8")
+
+            yield wait
+        finally:
+            processes.end(process)
+            output.unlink(missing_ok=True)
+
+    def _settings(self) -> configuration.Settings:
+        """The configuration that the children will read, so that its mistakes are said here and once."""
+        path = Path(os.environ.get("HOOKLEDGER_CONFIG") or self._options.root / "hookledger.toml").absolute()
+        self._environment["HOOKLEDGER_CONFIG"] = str(path)
+        os.environ.update(self._environment)  # references of the form {env = …} are resolved from there
+        try:
+            return configuration.load(path)
+        except configuration.ConfigError as error:
+            raise StackError(str(error)) from None
+
+    def _check_ports(self) -> None:
+        options = self._options
+        wanted = {
+            "--port": options.port,
+            "--ui-port": options.ui_port,
+            "--temporal-port": options.temporal_port,
+        }
+        for option, port in wanted.items():
+            if not processes.is_free(port):
+                other = processes.free_port()
+                raise StackError(
+                    f"port {port} is taken{processes.holder(port)}: end that, or choose another with "
+                    f'`make dev ARGS="{option} {other}"`'
+                )
+
+    def _tls_options(self) -> tuple[str, ...]:
+        if not self._options.tls:
+            return ()
+        pem, key = certificate.read_or_make(self._home / "tls")
+        return "--certificate", str(pem), "--key", str(key)
+
+    def _certificate(self, settings: configuration.Settings) -> Path | None:
+        """What a caller of our https has to trust; None for http."""
+        if self._options.tls:
+            return certificate.read_or_make(self._home / "tls")[0]
+        return settings.api.tls.certificate if settings.api.tls else None
+
+    def _wait_until_ready(self, tls: Path | None) -> None:
+        until = time.monotonic() + _READY_WITHIN
+        url = f"{'https' if tls else 'http'}://127.0.0.1:{self._options.port}/health/ready"
+        with httpx.Client(verify=_trusting(tls) if tls else True, trust_env=False, timeout=2) as client:
+            while not _is_ready(client, url):
+                self._go_on()
+                if ended := self._supervisor.ended():
+                    name, how = ended
+                    log = self._log(name)
+                    raise StackError(f"{name} {how}; the end of {log}:\n{processes.tail(log, 12)}")
+                if time.monotonic() > until:
+                    raise StackError(f"api is not ready after {_READY_WITHIN:.0f} s; see {self._log('api')}")
+                time.sleep(0.05)
+
+    def _ready(self, settings: configuration.Settings, tls: Path | None, token: str, seconds: float) -> Ready:
+        base = f"{'https' if tls else 'http'}://127.0.0.1:{self._options.port}"
+        webhooks = f"{base}{settings.api.prefix}"
+        trust = f"--cacert {tls} " if tls else ""
+        simulate = "./hookledger simulate"
+        if webhooks != "http://127.0.0.1:8080/webhook":
+            simulate += f" --url {webhooks}"
+        return Ready(
+            webhooks=f"{webhooks}/<hook>",
+            openapi=f"{base}/docs",
+            temporal_ui=f"http://127.0.0.1:{self._options.ui_port}/namespaces/default/workflows",
+            data=str(self._home),
+            curl=(
+                f"curl -i {trust}{webhooks}/postCreateUser \\",
+                f"  -H 'Authorization: Bearer {token}' \\",
+                f"  -H 'Content-Type: application/json' -d '{_BODY}'",
+            ),
+            simulate=simulate + (f" --ca {tls}" if tls else ""),
+            seconds=seconds,
+        )
+
+    def _log(self, name: str) -> Path:
+        return self._home / "logs" / f"{name}.log"
+
+    def _go_on(self) -> None:
+        if self._stop.asked is not None:
+            raise _StoppedError
+
+
+def _is_ready(client: httpx.Client, url: str) -> bool:
+    try:
+        return client.get(url).is_success
+    except httpx.TransportError:
+        return False
+
+
+def _trusting(certificate_file: Path) -> ssl.SSLContext:
+    """Trusts exactly that certificate, whatever its name and issuer."""
+    context = ssl.create_default_context(cafile=certificate_file)
+    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+    context.check_hostname = False
+    return context

@@ -52,7 +52,7 @@ class Supervisor:
     home: Path
     report: Callable[[str, str], None]
     grace: float = 30.0
-    _parts: list[_Part] = field(default_factory=list)
+    _parts: list[_Part] = field(default_factory=list[_Part])
 
     def start(self, name: str, start: Callable[[], Running]) -> None:
         """Starts a part, from now on kept running by `look`. Raises what `start` raises."""
@@ -100,7 +100,10 @@ class Supervisor:
         try:
             part.running.process.wait(max(0.0, until - time.monotonic()))
         except subprocess.TimeoutExpired:
-            self.report(part.name, f"did not finish within {self.grace:.0f} s and was killed; its work is taken up again")
+            self.report(
+                part.name,
+                f"did not finish within {self.grace:.0f} s and was killed; its work is taken up again",
+            )
         # The group too: a command may have started processes of its own.
         processes.kill(part.running.process)
 
@@ -121,7 +124,12 @@ class Supervisor:
         self.report(part.name, f"{how}; starting it again in {pause:g} s")
 
     def _remember(self) -> None:
-        home.remember(self.home, (part.running.process.pid for part in self._parts if part.running.process))
+        try:
+            home.remember(
+                self.home, (part.running.process.pid for part in self._parts if part.running.process)
+            )
+        except OSError as error:
+            self.report("stack", f"cannot write {error.filename}: {error.strerror}")
 
 
 def _how_it_ended(running: Running) -> str | None:

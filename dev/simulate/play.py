@@ -88,7 +88,7 @@ class Platform:
             return
         fresh = validate(stranger(secrets.randbelow(200_000), secrets.token_hex(4)))
         second = await self._send(fresh, "stranger")
-        if second is not None and refusal(second) is None:
+        if second is not None and second.status == 200 and refusal(second) is None:
             raise CannotPlayError(
                 f"seed {self._options.seed} already used against this store: choose another --seed"
             )

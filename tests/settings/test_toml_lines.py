@@ -6,7 +6,7 @@ from typing import Any, cast
 from hypothesis import given
 from hypothesis import strategies as st
 
-from toml_lines import Path, line_of, lines_of
+from settings.toml_lines import Path, line_of, lines_of
 
 TEXT = """\
 # a comment with [brackets]

@@ -21,9 +21,9 @@ from pydantic import (
     model_validator,
 )
 
-from mistakes import Mistake, TableError, Where, dotted, in_words
-from references import File, Free, Referenced, ReferencedIfThere
-from toml_lines import line_of, lines_of
+from settings.mistakes import Mistake, TableError, Where, dotted, in_words
+from settings.references import File, Free, Referenced, ReferencedIfThere
+from settings.toml_lines import line_of, lines_of
 
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 

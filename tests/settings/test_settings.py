@@ -105,7 +105,7 @@ def test_the_development_configuration_is_valid(tmp_path: Path, monkeypatch: pyt
     secrets.mkdir(parents=True)
     (secrets / "webhook.key").write_text("w" * 43)
     (secrets / "fingerprint.key").write_text("f" * 64)
-    development = Path(__file__).parent.parent / "hookledger.toml"
+    development = Path(__file__).parents[2] / "hookledger.toml"
     (tmp_path / "hookledger.toml").write_text(development.read_text())
 
     settings = load(tmp_path / "hookledger.toml")
