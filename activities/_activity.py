@@ -26,7 +26,8 @@ class Outcome:
     detail: dict[str, Any] = field(default_factory=dict[str, Any])
 
 
-Run = Callable[[Any, Tools], Awaitable[Outcome | None]]
+Ending = Awaitable[Outcome | None]
+Run = Callable[[Event, Tools], Ending] | Callable[[list[Event], Tools], Ending]
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +97,7 @@ def activity(
     secret: bool = False,
     needs_settings: bool = False,
     bookkeeping: bool = False,
-) -> Callable[[Callable[[Event, Tools], Awaitable[Outcome | None]]], Activity]:
+) -> Callable[[Run], Activity]:
     """Makes `async def name(event: Event, tools: Tools) -> Outcome | None` an activity.
 
     on: the hooks that cause it.  when: a CEL condition over `request`, `user`, `tenant`, `hook`.
@@ -124,7 +125,7 @@ def activity(
         cancel_on=tuple(h.name for h in cancel_on),
     )
 
-    def make(function: Callable[[Any, Tools], Awaitable[Outcome | None]]) -> Activity:
+    def make(function: Run) -> Activity:
         name = function.__name__
         made = Activity(
             name=name,

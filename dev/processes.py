@@ -14,6 +14,7 @@ from pathlib import Path
 import psutil
 
 _PR_SET_PDEATHSIG = 1
+_LONGEST_LOG = 10 * 1024 * 1024
 # Loaded before any fork: between fork and exec there is no safe moment to load a library.
 _PRCTL = ctypes.CDLL(None).prctl if sys.platform.startswith("linux") else None
 
@@ -41,9 +42,11 @@ def spawn(
 ) -> subprocess.Popen[bytes]:
     """Starts a child in a session of its own, so that the terminal's Ctrl-C reaches only us.
 
-    Where the kernel can (Linux), the child gets `last_will` when the *thread* that called spawn ends, however it
-    ends, kill -9 included: call it from a thread that lives as long as the child shall.
+    What it says is added to `log`. Where the kernel can (Linux), the child gets `last_will` when the *thread* that
+    called spawn ends, however it ends, kill -9 included: call it from a thread that lives as long as the child shall.
     """
+    if log.exists() and log.stat().st_size > _LONGEST_LOG:
+        log.replace(log.with_suffix(".log.1"))
 
     def tie() -> None:
         # After the change of user, which would clear it (prctl(2), PR_SET_PDEATHSIG).

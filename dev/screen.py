@@ -74,12 +74,12 @@ class Screen:
         console.print(
             Text.assemble("\n", ("Hookledger is ready", "bold green"), f"  {ready.seconds:.1f} s\n")
         )
-        console.print(Padding(rows, (0, 0, 0, 2)))
+        console.print(Padding(rows, (0, 0, 0, 2), expand=False))
         console.print(Text("\nSend a hook, then look at it in the Temporal UI:\n"))
         # Not folded: it must survive copy and paste.
         for line in ready.curl:
             console.print(Text(line), soft_wrap=True)
-        console.print(Text.assemble("\nPlay a whole company:  ", (ready.simulate, "cyan")))
+        console.print(Text.assemble("\nPlay a whole company:  ", (ready.simulate, "cyan")), soft_wrap=True)
         console.print(Text("Ctrl-C drains and stops everything; the data stays.\n"))
 
     def _show(self, part: str, level: str, text: str, shown: Text) -> None:

@@ -9,13 +9,13 @@ import time
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
 from functools import partial
+from http import HTTPStatus
+from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from pathlib import Path
 from types import FrameType
 
-import httpx
-
 import settings as configuration
-from dev import certificate, home, postgres, processes, temporal
+from dev import home, postgres, processes, temporal
 from dev.processes import StackError
 from dev.relay import Relay
 from dev.screen import Ready, Screen
@@ -120,17 +120,15 @@ class _Stack:
         with self._show.busy("Starting Postgres"):
             self._start_postgres()
         settings = self._settings()
-        with self._show.busy("Starting Temporal, migrating the ledger"), self._calling("migrate") as migrated:
+        with self._show.busy("Starting Temporal, migrating the ledger"), self._beside("migrate") as migrated:
             self._start_temporal(settings.temporal.retention_days)
             migrated()
         tls = self._certificate(settings)
         with self._show.busy("Starting api and worker"):
             self._start_command("api", "--port", str(self._options.port), *self._tls_options())
             self._start_command("worker")
-            with self._calling("token") as token:
-                self._wait_until_ready(tls)
-                bearer = token().strip()
-        self._show.ready(self._ready(settings, tls, bearer, time.monotonic() - began))
+            self._wait_until_ready(tls)
+        self._show.ready(self._ready(settings, tls, time.monotonic() - began))
 
     def _watch(self) -> None:
         relay = Relay({name: self._log(name) for name in ("api", "worker")})
@@ -191,27 +189,27 @@ class _Stack:
         self._supervisor.start(arguments[0], start)
 
     @contextlib.contextmanager
-    def _calling(self, command: str) -> Generator[Callable[[], str]]:
-        """Runs a command of ours beside other things; call what it gives to wait for the output."""
+    def _beside(self, command: str) -> Generator[Callable[[], None]]:
+        """Runs a command of ours beside other things; call what it gives to wait for its success."""
         self._go_on()
-        output, log = self._home / "logs" / f"{command}.out", self._log(command)
+        log = self._log(command)
         process = processes.spawn(
-            [*self._options.command, command], log=log, env=self._environment, cwd=self._options.root, output=output
+            [*self._options.command, command], log=log, env=self._environment, cwd=self._options.root
         )
+
+        def wait() -> None:
+            while process.poll() is None:
+                self._go_on()
+                time.sleep(0.02)
+            if process.returncode:
+                raise StackError(
+                    f"`./hookledger {command}` failed; the end of {log}:\n{processes.tail(log, 12)}"
+                )
+
         try:
-
-            def wait() -> str:
-                while process.poll() is None:
-                    self._go_on()
-                    time.sleep(0.02)
-                if process.returncode:
-                    raise StackError(f"`./hookledger {command}` failed; the end of {log}:\n{processes.tail(log, 12)}")
-                return output.read_text(encoding="utf-8")
-
             yield wait
         finally:
             processes.end(process)
-            output.unlink(missing_ok=True)
 
     def _settings(self) -> configuration.Settings:
         """The configuration that the children will read, so that its mistakes are said here and once."""
@@ -241,30 +239,31 @@ class _Stack:
     def _tls_options(self) -> tuple[str, ...]:
         if not self._options.tls:
             return ()
+        from dev import certificate
+
         pem, key = certificate.read_or_make(self._home / "tls")
         return "--certificate", str(pem), "--key", str(key)
 
     def _certificate(self, settings: configuration.Settings) -> Path | None:
         """What a caller of our https has to trust; None for http."""
-        if self._options.tls:
-            return certificate.read_or_make(self._home / "tls")[0]
+        if options := self._tls_options():
+            return Path(options[1])
         return settings.api.tls.certificate if settings.api.tls else None
 
     def _wait_until_ready(self, tls: Path | None) -> None:
         until = time.monotonic() + _READY_WITHIN
-        url = f"{'https' if tls else 'http'}://127.0.0.1:{self._options.port}/health/ready"
-        with httpx.Client(verify=_trusting(tls) if tls else True, trust_env=False, timeout=2) as client:
-            while not _is_ready(client, url):
-                self._go_on()
-                if ended := self._supervisor.ended():
-                    name, how = ended
-                    log = self._log(name)
-                    raise StackError(f"{name} {how}; the end of {log}:\n{processes.tail(log, 12)}")
-                if time.monotonic() > until:
-                    raise StackError(f"api is not ready after {_READY_WITHIN:.0f} s; see {self._log('api')}")
-                time.sleep(0.05)
+        trust = _trusting(tls) if tls else None
+        while not _is_ready(self._options.port, trust):
+            self._go_on()
+            if ended := self._supervisor.ended():
+                name, how = ended
+                log = self._log(name)
+                raise StackError(f"{name} {how}; the end of {log}:\n{processes.tail(log, 12)}")
+            if time.monotonic() > until:
+                raise StackError(f"api is not ready after {_READY_WITHIN:.0f} s; see {self._log('api')}")
+            time.sleep(0.05)
 
-    def _ready(self, settings: configuration.Settings, tls: Path | None, token: str, seconds: float) -> Ready:
+    def _ready(self, settings: configuration.Settings, tls: Path | None, seconds: float) -> Ready:
         base = f"{'https' if tls else 'http'}://127.0.0.1:{self._options.port}"
         webhooks = f"{base}{settings.api.prefix}"
         trust = f"--cacert {tls} " if tls else ""
@@ -278,7 +277,8 @@ class _Stack:
             data=str(self._home),
             curl=(
                 f"curl -i {trust}{webhooks}/postCreateUser \\",
-                f"  -H 'Authorization: Bearer {token}' \\",
+                # Not the token itself: it would stay in the scroll-back, and soon be too old.
+                '  -H "Authorization: Bearer $(./hookledger token)" \\',
                 f"  -H 'Content-Type: application/json' -d '{_BODY}'",
             ),
             simulate=simulate + (f" --ca {tls}" if tls else ""),
@@ -293,11 +293,17 @@ class _Stack:
             raise _StoppedError
 
 
-def _is_ready(client: httpx.Client, url: str) -> bool:
+def _is_ready(port: int, trust: ssl.SSLContext | None) -> bool:
+    """Asks with the standard library: the stack must be up before a client library were imported."""
+    kind = partial(HTTPSConnection, context=trust) if trust else HTTPConnection
+    connection = kind("127.0.0.1", port, timeout=2)
     try:
-        return client.get(url).is_success
-    except httpx.TransportError:
+        connection.request("GET", "/health/ready")
+        return connection.getresponse().status == HTTPStatus.OK
+    except (OSError, HTTPException):
         return False
+    finally:
+        connection.close()
 
 
 def _trusting(certificate_file: Path) -> ssl.SSLContext:

@@ -4,11 +4,10 @@ import json
 import os
 import tempfile
 import uuid
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import Any
 
-import asyncpg
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.client import Client
@@ -55,7 +54,7 @@ def pytest_configure_node(node: Any) -> None:
 @pytest.hookimpl(trylast=True)
 def pytest_unconfigure(config: pytest.Config) -> None:
     """Ends the servers."""
-    for server in config.stash.get(_STOPS, []):
+    for server in config.stash.get(_STOPS, list[Any]()):
         server.stop()
 
 
@@ -69,11 +68,13 @@ def servers(pytestconfig: pytest.Config) -> Servers:
 async def store(servers: Servers) -> AsyncGenerator[Store]:
     """A migrated database of this worker's own."""
     name = f"hookledger_{uuid.uuid4().hex[:12]}"
-    connection = await asyncpg.connect(servers.url("postgres", "postgres"))
-    await connection.execute(f'CREATE DATABASE "{name}" OWNER hookledger_owner TEMPLATE {TEMPLATE}')
+    root = await open_pool(
+        Store(url=servers.url("postgres", "postgres"), pool_size=1, statement_timeout=30), "tests"
+    )
+    await root.execute(f'CREATE DATABASE "{name}" OWNER hookledger_owner TEMPLATE {TEMPLATE}')
     yield Store(url=servers.url("hookledger_app", name), owner_url=servers.url("hookledger_owner", name))
-    await connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
-    await connection.close()
+    await root.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+    await root.close()
 
 
 @pytest.fixture
@@ -103,14 +104,3 @@ async def client(servers: Servers) -> Client:
     """A client of the real Temporal server."""
     os.environ["TEMPORAL_ADDRESS"] = servers.temporal
     return await Client.connect(servers.temporal)
-
-
-@pytest.fixture
-def tenant_activities() -> Generator[list[Any]]:
-    """Activities that a test declares for itself; they are forgotten afterwards."""
-    from activities import _registry
-
-    added: list[Any] = []
-    _registry.registry.cache_clear()
-    yield added
-    _registry.registry.cache_clear()

@@ -6,7 +6,7 @@ import uuid
 from datetime import timedelta
 
 from ledger.engine import Pool
-from ledger.receive import Fact, Planned, receive
+from ledger.receive import Delivery, Fact, Planned, receive
 from tests.support import delivery, rows, validation
 
 FACT = Fact(status="ACTIVE", left=False, archived=False, version=None, updated=None)
@@ -99,10 +99,13 @@ async def test_a_hundred_twins_cause_one_effect(pool: Pool) -> None:
 
 async def test_the_same_bytes_after_another_hook_are_no_duplicate(pool: Pool) -> None:
     login = _unique()
-    create = {"hook": "preProvision", "twin": b"create", "work": [_work("provisioning")]}
-    first = await receive(pool, delivery(login, **create))
+
+    def create() -> Delivery:
+        return delivery(login, "preProvision", twin=b"create", work=[_work("provisioning")])
+
+    first = await receive(pool, create())
     between = await receive(pool, delivery(login, "runDeprovision", twin=b"run"))
-    second = await receive(pool, delivery(login, **create))
+    second = await receive(pool, create())
     assert [first.planned, between.suspected, second.planned] == [1, False, 1]
 
 

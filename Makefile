@@ -1,0 +1,50 @@
+# The one list of commands; `make` alone explains them.
+#
+#   PYTHON=python3.12 make dev               another Python (3.11 or newer) for the environment
+#   make dev ARGS="--port 8081 --tls"        options for the command behind the target
+#   make test ARGS="tests/ledger -k holds"
+
+PYTHON ?= python3
+JOBS ?= 2
+ARGS ?=
+ENVIRONMENT := .venv/.synced
+RUN := .venv/bin/python -m
+
+.DEFAULT_GOAL := help
+.PHONY: help dev test check format bench bench-quick clean reset
+
+help:  ## Lists these commands
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+dev: $(ENVIRONMENT)  ## Runs everything on this machine: Postgres, Temporal with its UI, api, worker; Ctrl-C stops it
+	@exec ./hookledger dev $(ARGS)
+
+test: $(ENVIRONMENT)  ## Runs the tests on JOBS processes, with a real Postgres and a real Temporal
+	@$(RUN) pytest -q -n $(JOBS) $(ARGS)
+
+check: $(ENVIRONMENT)  ## Checks format, lint, types and the direction of imports
+	@$(RUN) ruff format --check --quiet .
+	@$(RUN) ruff check --quiet .
+	@$(RUN) pyright
+	@.venv/bin/lint-imports
+
+format: $(ENVIRONMENT)  ## Formats, and mends what the linter can mend
+	@$(RUN) ruff check --fix --quiet .
+	@$(RUN) ruff format --quiet .
+
+bench: $(ENVIRONMENT)  ## Measures against the bare references; the last line is one JSON object
+	@$(RUN) bench $(ARGS)
+
+bench-quick: $(ENVIRONMENT)  ## The same in under a minute, with wider noise
+	@$(RUN) bench --quick $(ARGS)
+
+clean:  ## Removes caches; the environment and the data stay
+	@rm -rf .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	@find . -path ./.venv -prune -o -path ./.hookledger -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +
+
+reset: $(ENVIRONMENT)  ## Removes the data of `make dev`: ledger, workflows, secrets, logs
+	@$(RUN) dev.reset
+
+$(ENVIRONMENT): pyproject.toml uv.lock dev/environment.sh
+	@PYTHON="$(PYTHON)" sh dev/environment.sh
+	@touch $@

@@ -1,0 +1,51 @@
+"""Figures as they are reported: a median over rounds, with its spread."""
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from statistics import median
+
+AIMS: Mapping[str, str] = {
+    "validate_vs_bare": "≥ 1.0",
+    "validate_p99_vs_bare": "≤ 1.5",
+    "ack_vs_bare": "≥ 0.8",
+    "policymap_vs_bare": "≥ 0.8",
+    "storm_vs_naive": "≥ 4",
+    "storm_spread_vs_naive": "≥ 2",
+    "temporal_cpu_vs_naive": "≤ 0.25",
+    "actions_per_hook": "≤ 0.45",
+    "storm_ack_p50_vs_idle": "≤ 3",
+}
+"""What each ratio aims at. Other figures are absolute: they hold for one machine only."""
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One figure over all its rounds."""
+
+    median: float
+    min: float
+    max: float
+    rounds: int
+
+    @classmethod
+    def of(cls, values: list[float]) -> "Figure":
+        """Raises StatisticsError for no values."""
+        return cls(round(median(values), 3), round(min(values), 3), round(max(values), 3), len(values))
+
+
+@dataclass
+class Notebook:
+    """Collects the values of every round."""
+
+    values: dict[str, list[float]] = field(default_factory=lambda: defaultdict[str, list[float]](list))
+
+    def note(self, **values: float) -> None:
+        """Adds one round's values."""
+        for name, value in values.items():
+            self.values[name].append(value)
+
+    def figures(self) -> dict[str, Figure]:
+        """Ratios with an aim first, in the order of AIMS; then the rest as they came."""
+        names = [*(n for n in AIMS if n in self.values), *(n for n in self.values if n not in AIMS)]
+        return {name: Figure.of(self.values[name]) for name in names}

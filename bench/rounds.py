@@ -1,0 +1,143 @@
+"""The rounds: both sides in turn on one stack, every ratio taken within its round."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from bench.figures import Notebook
+from bench.stack import Served, Stack, cpu_of, stack
+from bench.storm import Side, Storm, run_load, storm
+from bench.traffic import HOOKS_PER_JOINER
+
+RACES = {"validate": "validateUser", "policymap": "policyMap", "ack": "postProvision"}
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """How much is measured. Seconds, users, and the tempo of a spread storm."""
+
+    rounds: int
+    race_s: float
+    storm_rounds: int
+    storm_users: int
+    spread_rounds: int
+    gap: tuple[float, float]
+    spread_over_story: float
+    """How many times as long as one story the naive side shall need for a spread storm: below about 2 only the
+    stories' own tempo would be measured."""
+
+
+FULL = Size(7, 3.0, 7, 60, 7, (0.5, 5.0), 2.6)
+QUICK = Size(2, 0.7, 1, 10, 1, (0.05, 0.4), 2.0)
+
+
+def measure(size: Size, say: Say, only: frozenset[str] = frozenset({"races", "storms"})) -> Notebook:
+    """Everything, in rounds; `say` hears what is being done. Raises BenchError if a measurement means nothing."""
+    notebook = Notebook()
+    say("starting Postgres and Temporal")
+    with stack() as one:
+        if "races" in only:
+            _races(one, size, notebook, say)
+        if "storms" in only:
+            _storms(one, size, notebook, say)
+    return notebook
+
+
+def steps(size: Size, only: frozenset[str]) -> int:
+    """How often `say` will be called."""
+    races = 1 + len(RACES) * size.rounds if "races" in only else 0
+    storms = 1 + size.storm_rounds + size.spread_rounds if "storms" in only else 0
+    return 1 + races + storms
+
+
+def _races(one: Stack, size: Size, notebook: Notebook, say: Say) -> None:
+    """Answers per second of one process each. No worker runs: what hooks cause later is the storms' to measure."""
+    say("starting our api and the bare one")
+    ours, bare = one.hookledger("race"), one.bare("bare")
+    seed = iter(range(1, 500))
+    for hook in RACES.values():
+        for side in (ours, bare):
+            _race(one, hook, side, next(seed), 0.3)
+    for number in range(size.rounds):
+        for name, hook in RACES.items():
+            say(f"{hook}, round {number + 1} of {size.rounds}")
+            a = _race(one, hook, ours, next(seed), size.race_s)
+            b = _race(one, hook, bare, next(seed), size.race_s)
+            _note_race(notebook, name, a, b)
+    one.end(ours)
+    one.end(bare)
+
+
+def _race(one: Stack, hook: str, side: Served, seed: int, seconds: float) -> dict[str, Any]:
+    one.wait_until_quiet()
+    options = ["--seed", str(seed), "--seconds", str(seconds), "--count", str(round(3000 * seconds))]
+    cpu = cpu_of(side.process.pid)
+    result = run_load(one, hook, side.port, *options)
+    result["cpu_ms"] = 1000 * (cpu_of(side.process.pid) - cpu) / result["hooks"]
+    return result
+
+
+def _note_race(notebook: Notebook, name: str, ours: dict[str, Any], bare: dict[str, Any]) -> None:
+    values = {
+        f"{name}_vs_bare": ours["hooks_per_s"] / bare["hooks_per_s"],
+        f"{name}_hooks_per_s": ours["hooks_per_s"],
+        f"{name}_bare_hooks_per_s": bare["hooks_per_s"],
+        f"{name}_cpu_ms": ours["cpu_ms"],
+        f"{name}_bare_cpu_ms": bare["cpu_ms"],
+    }
+    if name == "validate":
+        values["validate_p99_vs_bare"] = ours["p99_ms"] / bare["p99_ms"]
+        values["validate_p99_ms"], values["validate_bare_p99_ms"] = ours["p99_ms"], bare["p99_ms"]
+    notebook.note(**values)
+
+
+def _storms(one: Stack, size: Size, notebook: Notebook, say: Say) -> None:
+    """Storms back to back, then spread ones with as many users as keep the naive side busy."""
+    say("starting both designs on one Temporal")
+    ours, naive = Side.ours(one.hookledger("storm")), Side.naive(one.naive("naive"))
+    one.hookledger_worker(ours.api)
+    for side in (ours, naive):
+        storm(one, side, 2)
+    slowest = 0.0
+    for number in range(size.storm_rounds):
+        say(f"storm of {size.storm_users} joiners, round {number + 1} of {size.storm_rounds}")
+        a = storm(one, ours, size.storm_users, probed=True)
+        b = storm(one, naive, size.storm_users)
+        slowest = max(slowest, b.hooks_per_s)
+        _note_storm(notebook, a, b)
+    users = spread_users(size, slowest)
+    for number in range(size.spread_rounds):
+        say(f"spread storm of {users} joiners, round {number + 1} of {size.spread_rounds}")
+        a = storm(one, ours, users, gap=size.gap)
+        b = storm(one, naive, users, gap=size.gap)
+        notebook.note(
+            storm_spread_vs_naive=b.seconds / a.seconds,
+            spread_temporal_cpu_vs_naive=a.temporal_cpu_s / b.temporal_cpu_s,
+            spread_actions_per_hook=a.actions / a.hooks,
+            spread_users=users,
+            spread_seconds=a.seconds,
+            spread_naive_seconds=b.seconds,
+        )
+
+
+def spread_users(size: Size, naive_hooks_per_s: float) -> int:
+    """Users whose spread storm keeps the naive side busy for `spread_over_story` of the longest story."""
+    longest = (HOOKS_PER_JOINER - 1) * (0.4 * size.gap[0] + 0.6 * size.gap[1])
+    return max(8, round(naive_hooks_per_s * longest * size.spread_over_story / HOOKS_PER_JOINER))
+
+
+def _note_storm(notebook: Notebook, ours: Storm, naive: Storm) -> None:
+    assert ours.ack_vs_idle is not None
+    notebook.note(
+        storm_vs_naive=naive.seconds / ours.seconds,
+        temporal_cpu_vs_naive=ours.temporal_cpu_s / naive.temporal_cpu_s,
+        actions_per_hook=ours.actions / ours.hooks,
+        storm_ack_p50_vs_idle=ours.ack_vs_idle,
+        naive_actions_per_hook=naive.actions / naive.hooks,
+        storm_hooks_per_s=ours.hooks_per_s,
+        storm_naive_hooks_per_s=naive.hooks_per_s,
+        storm_answered_s=ours.answered_in,
+        temporal_ms_per_hook=1000 * ours.temporal_cpu_s / ours.hooks,
+        temporal_naive_ms_per_hook=1000 * naive.temporal_cpu_s / naive.hooks,
+    )

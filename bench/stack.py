@@ -1,0 +1,238 @@
+"""What a bench runs on: one durable Postgres, one Temporal, and both sides' real processes."""
+
+import contextlib
+import os
+import secrets
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psutil
+
+from bench import activities, bare, naive, traffic
+from dev import cluster, postgres, processes, temporal
+from dev.postgres import Database, Postgres
+from dev.temporal import TemporalServer
+from runtime.attributes import SEARCH_ATTRIBUTES
+
+ROOT = Path(__file__).resolve().parent.parent
+KNOWN_PEOPLE = 10_000
+"""People known on both sides before the first hook, so that the uniqueness query has something to search."""
+
+_KNOWN_OURS = f"""
+WITH people AS (
+    INSERT INTO subjects (id, tenant, workflow_id, seq, created_at)
+    SELECT gen_random_uuid(), '{traffic.TENANT}', 'known:' || n, 1, now() FROM generate_series(1, {KNOWN_PEOPLE}) n
+    RETURNING id, substr(workflow_id, 7) AS n
+), known AS (
+    INSERT INTO identities (subject, tenant, delivery, seq) SELECT id, '{traffic.TENANT}', id, 1 FROM people
+)
+INSERT INTO known_values (tenant, attribute, value, subject)
+SELECT '{traffic.TENANT}', u.attribute, u.value, p.id
+  FROM people p,
+       LATERAL (VALUES ('login', 'known' || p.n), ('email', 'known' || p.n || '@example.com'),
+                       ('mobile', '+918' || lpad(p.n, 9, '0'))) AS u (attribute, value);
+"""
+_KNOWN_BARE = f"""
+INSERT INTO people (tenant, login, email, mobile)
+SELECT '{traffic.TENANT}', 'known' || n, 'known' || n || '@example.com', '8' || lpad(n::text, 9, '0')
+  FROM generate_series(1, {KNOWN_PEOPLE}) n;
+"""
+_AS_OWNER = f"SET ROLE {cluster.OWNER};"
+
+_CONFIGURATION = """
+fingerprint_key = {{ env = "BENCH_FINGERPRINT" }}
+[store]
+url = {{ env = "HOOKLEDGER_DATABASE_URL" }}
+owner_url = {{ env = "HOOKLEDGER_OWNER_URL" }}
+[temporal]
+task_queue = "{queue}"
+[tenants.{tenant}.token]
+keys = [{{ secret = {{ env = "BENCH_SECRET" }} }}]
+[tenants.{tenant}.deprovision]
+answer = "always"
+"""
+
+
+class BenchError(Exception):
+    """A measurement that would not mean anything; the text says why and where to look."""
+
+
+@dataclass(frozen=True)
+class Served:
+    """An api of either side: where it listens and the database behind it."""
+
+    port: int
+    database: Database
+    process: subprocess.Popen[bytes]
+    environment: dict[str, str] = field(repr=False)
+
+
+@dataclass
+class Stack:
+    """Servers, and the processes that were started on them."""
+
+    directory: Path
+    postgres: Postgres
+    temporal: TemporalServer
+    secret: str
+    environment: dict[str, str]
+    running: list[subprocess.Popen[bytes]] = field(default_factory=list[subprocess.Popen[bytes]])
+
+    def hookledger(self, name: str) -> Served:
+        """Our api on a fresh, migrated database of that name, with the bench's activities."""
+        database = self.postgres.database(name)
+        configuration = self.directory / f"{name}.toml"
+        # A queue per database: what races leave behind must not be run among the storms.
+        configuration.write_text(_CONFIGURATION.format(queue=name, tenant=traffic.TENANT), encoding="ascii")
+        environment = self.environment | {
+            "HOOKLEDGER_CONFIG": str(configuration),
+            "HOOKLEDGER_DATABASE_URL": database.app_url,
+            "HOOKLEDGER_OWNER_URL": database.owner_url,
+        }
+        migrated = subprocess.run(
+            [sys.executable, "cli.py", "migrate"],
+            cwd=ROOT,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if migrated.returncode:
+            raise BenchError(f"migrate failed: {migrated.stderr.strip()}")
+        self.postgres.sql(_AS_OWNER + activities.SCHEMA + _KNOWN_OURS, database.name)
+        return self._serve("api", ["cli.py", "api"], environment, database)
+
+    def hookledger_worker(self, api: Served) -> None:
+        """Our worker beside that api."""
+        self._spawn("worker", ["cli.py", "worker"], api.environment)
+
+    def bare(self, name: str) -> Served:
+        """The bare reference on a fresh database of that name."""
+        database = self.postgres.database(name)
+        self.postgres.sql(_AS_OWNER + bare.SCHEMA + _KNOWN_BARE, database.name)
+        environment = self.environment | {"BARE_DATABASE_URL": database.owner_url}
+        return self._serve("bare", ["-m", "bench.bare"], environment, database)
+
+    def naive(self, name: str) -> Served:
+        """The naive design, api and worker, on a fresh database of that name."""
+        database = self.postgres.database(name)
+        self.postgres.sql(_AS_OWNER + naive.NAIVE_SCHEMA + _KNOWN_BARE, database.name)
+        environment = self.environment | {"BARE_DATABASE_URL": database.owner_url}
+        self._spawn("naive-worker", ["-m", "bench.naive"], environment)
+        return self._serve("naive-api", ["-m", "bench.naive"], environment, database)
+
+    def end(self, served: Served) -> None:
+        """Ends an api that is not needed any more."""
+        self.running.remove(served.process)
+        processes.end(served.process, grace=10)
+
+    def load_command(self, what: str, port: int, *options: str) -> list[str]:
+        """The command line of a load generator; it needs `environment`."""
+        return [sys.executable, "-m", "bench.load", what, "--port", str(port), *options]
+
+    def temporal_cpu(self) -> float:
+        """CPU seconds that the Temporal server has used."""
+        return cpu_of(self.temporal.process.pid)
+
+    def wait_until_quiet(self, within: float = 120.0) -> None:
+        """Returns once nothing of a measurement is under way any more. Raises BenchError if that never comes."""
+        until = time.monotonic() + within
+        while time.monotonic() < until:
+            before = self._cpu_of_all()
+            time.sleep(0.4)
+            self._check_all_run()
+            if self._cpu_of_all() - before < 0.06:
+                return
+        raise BenchError(f"the stack was still busy {within:.0f} s after a measurement")
+
+    def stop(self) -> None:
+        """Ends all processes, last started first, and removes the data."""
+        for process in reversed(self.running):
+            processes.end(process, grace=5)
+        self.temporal.stop()
+        self.postgres.stop()
+        cluster.remove(self.directory)
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+    def _serve(
+        self, name: str, command: list[str], environment: dict[str, str], database: Database
+    ) -> Served:
+        port = processes.free_port()
+        process = self._spawn(name, [*command, "--port", str(port)], environment)
+        until = time.monotonic() + 20
+        while not _listens(port):
+            self._check_all_run()
+            if time.monotonic() > until:
+                raise BenchError(f"{name} does not listen; see {self.directory}/logs/{name}.log")
+            time.sleep(0.05)
+        return Served(port, database, process, environment)
+
+    def _spawn(self, name: str, command: list[str], environment: dict[str, str]) -> subprocess.Popen[bytes]:
+        log = self.directory / "logs" / f"{name}.log"
+        process = processes.spawn([sys.executable, *command], log=log, env=environment, cwd=ROOT)
+        self.running.append(process)
+        return process
+
+    def _cpu_of_all(self) -> float:
+        return sum(cpu_of(p.pid) for p in [*self.running, self.temporal.process])
+
+    def _check_all_run(self) -> None:
+        for process in self.running:
+            if process.poll() is not None:
+                logs = self.directory / "logs"
+                words = "\n".join(processes.tail(log, 5) for log in logs.glob("*.log") if log.stat().st_size)
+                raise BenchError(f"a process ended ({process.returncode}); the ends of the logs:\n{words}")
+
+
+@contextmanager
+def stack() -> Generator[Stack]:
+    """A running stack with durable Postgres under .hookledger/, which goes when it is left."""
+    directory = ROOT / ".hookledger" / f"bench-{os.getpid()}"
+    cluster.make(directory.parent)
+    pg = postgres.start(directory, durable=True)
+    try:
+        server = temporal.start(directory, search_attributes=SEARCH_ATTRIBUTES)
+    except BaseException:
+        pg.stop()
+        raise
+    secret = secrets.token_urlsafe(32)
+    made = Stack(directory, pg, server, secret, _environment(server, secret))
+    try:
+        yield made
+    finally:
+        made.stop()
+
+
+def _environment(server: TemporalServer, secret: str) -> dict[str, str]:
+    inherited = {k: v for k, v in os.environ.items() if not k.startswith(("HOOKLEDGER_", "TEMPORAL_"))}
+    return inherited | {
+        "BENCH_SECRET": secret,
+        "BENCH_FINGERPRINT": secrets.token_urlsafe(32),
+        "BARE_TENANT": traffic.TENANT,
+        "HOOKLEDGER_ACTIVITIES": "bench.activities",
+        "TEMPORAL_ADDRESS": server.address,
+        "TEMPORAL_NAMESPACE": server.namespace,
+        "PYTHONPATH": str(ROOT),
+    }
+
+
+def _listens(port: int) -> bool:
+    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+        return True
+    return False
+
+
+def cpu_of(pid: int) -> float:
+    """CPU seconds of a process; 0 of one that ended."""
+    try:
+        times = psutil.Process(pid).cpu_times()
+    except psutil.Error:
+        return 0.0
+    return float(times.user + times.system)
