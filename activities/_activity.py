@@ -47,6 +47,12 @@ class Activity:
     lane: str
     settings_required: bool
 
+    async def call(self, events: list[Event], tools: Tools) -> Outcome:
+        """Runs the function: with the list if it declared a batch, else with the one event."""
+        run: Callable[[Any, Tools], Ending] = self.run
+        batched = self.plan.batch > 1 and not self.plan.bookkeeping
+        return await run(events if batched else events[0], tools) or Outcome()
+
     def planned_on(self, hook: Hook) -> bool:
         """Whether a delivery of this hook can cause this activity."""
         return hook in self.hooks

@@ -103,8 +103,7 @@ class _Attempt:
             settings=self.wiring.settings.get(self.activity.name, {}),
             heartbeat=self._heartbeat,
         )
-        whole: Any = events if self.activity.plan.batch > 1 else events[0]
-        return await self.activity.run(whole, tools) or Outcome()
+        return await self.activity.call(events, tools)
 
     def _reader(self) -> work.Reader:
         async def read(query: work.Write) -> list[Mapping[str, Any]]:

@@ -77,10 +77,9 @@ class Machinery:
                     settings={},
                     heartbeat=temporal.heartbeat,
                 )
-                outcome = await activity.run(event, tools)
+                outcome = await activity.call([event], tools)
                 await apply_writes(connection, db.writes)
-                word, detail = (outcome.word, outcome.detail) if outcome else ("done", {})
-                endings.append(work.Ending(claim.ref, claim.attempt, word, detail))
+                endings.append(work.Ending(claim.ref, claim.attempt, outcome.word, outcome.detail))
             written = await work.settle(connection, endings, self.wiring.code_version) if endings else {}
         settlements = [Settlement(s.ref, s.outcome) for s in ended]
         return settlements + [Settlement(e.ref, e.outcome, written.get(e.ref)) for e in endings]

@@ -1,6 +1,6 @@
 """Resolves what a delivery causes, once, when it is received: the plan is data from then on."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,11 +43,11 @@ class Planner:
             if (a := ready.activity).when is None or a.when.holds(request, tenant, hook.name)
         ]
 
-    def needs_secret(self, work: list[Planned]) -> bool:
+    def needs_secret(self, work: Sequence[Planned]) -> bool:
         """Whether any of the planned activities declared that it needs the delivery's secret."""
         known = registry()
         return any(known[w.activity].secret for w in work)
 
-    def only_bookkeeping(self, work: list[Planned]) -> bool:
+    def only_bookkeeping(self, work: Sequence[Planned]) -> bool:
         """Whether the ring may wait a little."""
         return all(w.lane == "bookkeeping" for w in work)

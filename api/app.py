@@ -19,7 +19,7 @@ from api.auth import Verifier
 from api.health import live, ready
 from api.problems import Problem, respond
 from api.receive import Receiver
-from api.routes import OneSpelling, add_hooks
+from api.routes import HookPaths, add_hooks
 from hooks.hook import Hook
 from ledger.engine import Pool, StoreErrors, open_pool
 from ledger.refusals import write_refusals
@@ -79,7 +79,7 @@ def make_app(settings: Settings) -> ASGIApp:
 
     app.add_exception_handler(HTTPException, _not_here)
     add_hooks(app, settings.api.prefix, receiver)
-    return OneSpelling(app, settings.api.prefix)
+    return HookPaths(app, settings.api.prefix, receiver)
 
 
 async def _not_here(_: Request, wrong: Exception) -> Response:

@@ -2,10 +2,10 @@
 
 import json
 import math
-from collections.abc import AsyncIterator
+from collections.abc import Mapping
 from typing import Any
 
-from starlette.requests import ClientDisconnect, Request
+from starlette.types import Receive
 
 from api.problems import Problem
 from hooks.hook import Json
@@ -33,32 +33,30 @@ _decoder = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_constant,
 _encoder = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
 
 
-async def read(request: Request, most: int) -> bytes:
+async def read(headers: Mapping[bytes, bytes], receive: Receive, most: int) -> bytes:
     """The raw body. Raises Problem: 413, 415, or 400 for a body cut short."""
-    headers = request.headers
-    kind = headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind != "application/json":
+    kind = headers.get(b"content-type", b"")
+    if kind != b"application/json" and kind.partition(b";")[0].strip().lower() != b"application/json":
         raise Problem(415, "not_json", "The body must be sent as application/json.")
-    if headers.get("content-encoding", "identity").lower() != "identity":
+    if headers.get(b"content-encoding", b"identity").lower() != b"identity":
         raise Problem(415, "encoded", "The body must be sent without a content encoding.")
-    length = headers.get("content-length")
-    if length is not None and length.isdigit() and int(length) > most:
+    length = headers.get(b"content-length", b"0")
+    if length.isdigit() and int(length) > most:
         raise _too_large(most)
-    return await _collect(request.stream(), most)
+    return await _collect(receive, most)
 
 
-async def _collect(stream: AsyncIterator[bytes], most: int) -> bytes:
-    parts: list[bytes] = []
-    size = 0
-    try:
-        async for part in stream:
-            size += len(part)
-            if size > most:
-                raise _too_large(most)
-            parts.append(part)
-    except ClientDisconnect:
-        raise Problem(400, "cut_short", "The connection ended before the body did.") from None
-    return parts[0] if len(parts) == 1 else b"".join(parts)
+async def _collect(receive: Receive, most: int) -> bytes:
+    body = b""
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise Problem(400, "cut_short", "The connection ended before the body did.")
+        body += message.get("body", b"")
+        if len(body) > most:
+            raise _too_large(most)
+        if not message.get("more_body"):
+            return body
 
 
 def _too_large(most: int) -> Problem:
@@ -84,7 +82,19 @@ def parse(raw: bytes) -> Json:
         raise too_deep() from None
     if not isinstance(value, dict):
         raise Problem(400, "not_an_object", "The body must be a JSON object.")
+    if "\\u" in text:
+        _refuse_half_characters(value)  # pyright: ignore[reportUnknownArgumentType]
     return value  # pyright: ignore[reportUnknownVariableType]
+
+
+def _refuse_half_characters(value: Json) -> None:
+    """Half of a surrogate pair can be escaped in JSON, but neither stored nor answered (RFC 7493, 2.1)."""
+    try:
+        _encoder.encode(value).encode()
+    except UnicodeEncodeError:
+        raise Problem(400, "bad_json", "The body holds half of a surrogate pair.") from None
+    except RecursionError:
+        raise too_deep() from None
 
 
 def too_deep() -> Problem:
@@ -93,11 +103,5 @@ def too_deep() -> Problem:
 
 
 def write(value: Json) -> str:
-    """Compact JSON, characters as they are. Raises Problem 400 for half of a surrogate pair, which is no character."""
-    text = _encoder.encode(value)
-    if not text.isascii():
-        try:
-            text.encode()
-        except UnicodeEncodeError:
-            raise Problem(400, "bad_json", "The body holds half of a surrogate pair.") from None
-    return text
+    """Compact JSON, characters as they are."""
+    return _encoder.encode(value)

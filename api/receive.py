@@ -3,14 +3,16 @@
 import asyncio
 import hashlib
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
 
 import asyncpg
-import uuid_utils
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import Receive
+from uuid_utils.compat import uuid7
 
 from activities._planning import Planner
 from api import body as bodies
@@ -18,10 +20,11 @@ from api.auth import Caller, Refusal, Verifier
 from api.breaker import Breaker
 from api.problems import Problem, respond
 from api.refusals import Refusals
+from api.shape import fact_of, platform_id, request_of, storable
 from hooks.hook import Hook, Json, Question, Ruling
 from hooks.secrets import TooDeep, cut
 from ledger.engine import Pool, StoreErrors
-from ledger.receive import Delivery, Fact, Person, Planned, Receipt, receive
+from ledger.receive import Delivery, Person, Planned, Receipt, receive
 from rules.normal import normal, unique_values
 from runtime.bell import Bell, Ring
 from runtime.vault import Vault
@@ -32,9 +35,14 @@ log = logging.getLogger(__name__)
 
 RULES = "builtin:1"
 """Names the rules that decided; tenants' own rules will bring their hash."""
-_VAULT_DAYS = 2
+SEALED_FOR = timedelta(days=2)
+"""A secret's time to live: above every activity's give-up time."""
+
+_SAID_IN_TIME = 0.9
+"""Share of the deadline after which the answer is given without the store."""
 _RETRY = {"Retry-After": "2"}
 _STRANGER = "The token was not accepted; on the receiver, ./hookledger doctor says why."
+_NOTHING = b'{"response":{}}'
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,26 +50,22 @@ class _Heard:
     """One authenticated, parsed delivery."""
 
     hook: Hook
+    name: str
+    receipt: UUID
     caller: Caller
     tenant: Tenant
-    raw: bytes
     question: Question
-    receipt: UUID
+    raw: bytes
+    only_request: bool
+    """The body holds the request and nothing beside it."""
     source_id: str | None
-    name: str
 
 
 class Receiver:
-    """One per process: called by every hook's route."""
+    """One per process: called for every hook."""
 
     def __init__(
-        self,
-        settings: Settings,
-        verifier: Verifier,
-        planner: Planner,
-        bell: Bell,
-        pool: Pool,
-        version: str,
+        self, settings: Settings, verifier: Verifier, planner: Planner, bell: Bell, pool: Pool, version: str
     ) -> None:
         self.settings = settings
         self.verifier = verifier
@@ -72,10 +76,12 @@ class Receiver:
         self.vault = Vault(settings.fingerprint_key)
         self.breaker = Breaker()
         self.refusals = Refusals()
+        self._key = settings.fingerprint_key[:64]
+        self._patience = settings.api.deadline * _SAID_IN_TIME
 
     async def __call__(self, hook: Hook, request: Request, name: str = "") -> Response:
         """Answers one call, within the deadline, whatever happens."""
-        receipt = UUID(int=uuid_utils.uuid7().int)
+        receipt = uuid7()
         try:
             return await self._answer(hook, request, receipt, name or hook.name)
         except Refusal as refusal:
@@ -86,38 +92,53 @@ class Receiver:
         except Problem as problem:
             return respond(problem, str(receipt))
         except Exception as wrong:
+            # Only the type: the text of an error may hold the body.
             log.error("fault %s at %s: %s", receipt, hook.name, type(wrong).__name__)
             return respond(Problem(500, "fault", "Something went wrong here; see the log."), str(receipt))
 
     async def _answer(self, hook: Hook, request: Request, receipt: UUID, name: str) -> Response:
+        caller = heard = None
         try:
-            async with asyncio.timeout(self.settings.api.deadline):
-                caller = await self.verifier.authenticate(_authorization(request))
-                try:
-                    heard = await self._hear(hook, caller, request, receipt, name)
-                except Problem as problem:
-                    self.refusals.add(
-                        caller.tenant, hook.name, problem.status, problem.code, problem.detail, receipt
-                    )
-                    raise
+            async with asyncio.timeout(self._patience):
+                headers, authorization = _headers(request)
+                caller = await self.verifier.authenticate(authorization)
+                heard = await self._hear(hook, name, receipt, caller, headers, request.receive)
                 return await self._rule(heard)
         except TimeoutError:
-            raise Problem(408, "too_slow", "The call did not arrive within the deadline.") from None
+            if heard is None:
+                raise Problem(408, "too_slow", "The call did not arrive within the deadline.") from None
+            self.breaker.failed()
+            return self._unavailable(heard)
+        except Problem as problem:
+            if caller is not None:
+                words = problem.detail
+                self.refusals.add(caller.tenant, hook.name, problem.status, problem.code, words, receipt)
+            raise
 
-    async def _hear(self, hook: Hook, caller: Caller, request: Request, receipt: UUID, name: str) -> _Heard:
-        raw = await bodies.read(request, self.settings.api.max_body)
-        inner = _shape(hook, bodies.parse(raw))
+    async def _hear(
+        self,
+        hook: Hook,
+        name: str,
+        receipt: UUID,
+        caller: Caller,
+        headers: Mapping[bytes, bytes],
+        receive: Receive,
+    ) -> _Heard:
+        raw = await bodies.read(headers, receive, self.settings.api.max_body)
+        whole = bodies.parse(raw)
+        inner = request_of(hook, whole)
         tenant = self.settings.tenants[caller.tenant]
-        headers = request.headers
+        source_id = headers.get(b"webhook-id") or headers.get(b"idempotency-key")
         return _Heard(
             hook=hook,
+            name=name,
+            receipt=receipt,
             caller=caller,
             tenant=tenant,
-            raw=raw,
             question=Question(inner, inner.get("user") or {}, tenant),
-            receipt=receipt,
-            source_id=(headers.get("webhook-id") or headers.get("idempotency-key") or "")[:255] or None,
-            name=name,
+            raw=raw,
+            only_request=len(whole) == 1 and inner is not whole,
+            source_id=source_id.decode("latin-1")[:255] if source_id else None,
         )
 
     async def _rule(self, heard: _Heard) -> Response:
@@ -128,10 +149,8 @@ class Receiver:
         if self.breaker.is_open:
             return self._unavailable(heard)
         try:
-            async with asyncio.timeout(self.settings.api.deadline * 0.75):
-                got = await receive(self.pool, delivery)
+            got = await receive(self.pool, delivery)
         except asyncpg.DataError as wrong:
-            # The store's own word that a value cannot be stored: the caller's, not ours, but never repeated.
             log.warning("not storable: %s (%s)", heard.receipt, wrong.sqlstate)
             raise Problem(422, "not_storable", "The body holds a value that cannot be stored.") from None
         except StoreErrors as wrong:
@@ -139,9 +158,9 @@ class Receiver:
             log.error("store: %s (%s)", type(wrong).__name__, getattr(wrong, "sqlstate", None))
             return self._unavailable(heard)
         self.breaker.succeeded()
-        self._ring(delivery, got)
-        answer = hook.answer(question, decision, Ruling(got.verdict, tuple(got.codes)))
-        return _json({"response": answer})
+        if got.planned:
+            self._ring(delivery, got)
+        return _json(hook.answer(question, decision, Ruling(got.verdict, tuple(got.codes))))
 
     def _delivery(self, heard: _Heard, verdict: str) -> Delivery:
         hook, question, tenant, caller = heard.hook, heard.question, heard.tenant, heard.caller
@@ -159,18 +178,16 @@ class Receiver:
             tenant=caller.tenant,
             hook=hook.name,
             verdict=verdict,
-            body=bodies.write(
-                {"request": kept} if heard.name == hook.name else {"request": kept, "hook": heard.name}
-            ),
-            actor=caller.actor,
-            acting_for=caller.delegatee,
+            body=_body(heard, kept),
+            actor=self._actor(caller),
+            acting_for=self._pseudonym(caller.delegatee) if caller.delegatee else None,
             code_version=self.version,
             rules_hash=RULES,
             person=self._person(heard) if hook.about_user else None,
-            application=_storable(hook.application(question.request)),
+            application=storable(hook.application(question.request)),
             creates=hook.creates,
             fact=hook.fact,
-            identity=_fact(question.user) if hook.whole_user else None,
+            identity=fact_of(question.user) if hook.whole_user else None,
             check=hook.check,
             hold=timedelta(seconds=tenant.hold_seconds) if hook.holds else None,
             values=values,
@@ -182,24 +199,30 @@ class Receiver:
             twin=self._twin(heard.raw) if hook.repeats_are_suspect and hook.about_user else None,
             work=work,
             sealed=self._sealed(heard, work),
-            sealed_for=timedelta(days=_VAULT_DAYS),
+            sealed_for=SEALED_FOR,
         )
 
     def _person(self, heard: _Heard) -> Person:
         user = heard.question.user
-        login = normal("login", user["login"], user, heard.tenant.region) or ""
-        subject = UUID(int=uuid_utils.uuid7().int)
+        subject = uuid7()
         shown = user["login"] if self.settings.temporal.show_login else None
-        platform_id = user.get("id")
         return Person(
-            login=login,
-            platform_id=_storable(platform_id) if isinstance(platform_id, str) and platform_id else None,
+            login=normal("login", user["login"], user, heard.tenant.region) or "",
+            platform_id=platform_id(user),
             new_subject=subject,
             new_workflow=workflow_id(heard.caller.tenant, shown, subject),
         )
 
+    def _actor(self, caller: Caller) -> str:
+        """Who asked, as the token asserts: the platform's id if it names one, else a pseudonym."""
+        return f"user:{caller.user_id}" if caller.user_id else self._pseudonym(caller.actor)
+
+    def _pseudonym(self, name: str) -> str:
+        digest = hashlib.blake2b(name.encode(), key=self._key, digest_size=8, person=b"actor")
+        return f"actor:{digest.hexdigest()}"
+
     def _twin(self, raw: bytes) -> bytes:
-        return hashlib.blake2b(raw, key=self.settings.fingerprint_key[:64], digest_size=16).digest()
+        return hashlib.blake2b(raw, key=self._key, digest_size=16, person=b"twin").digest()
 
     def _sealed(self, heard: _Heard, work: list[Planned]) -> bytes | None:
         secret = heard.question.request.get("passwordText")
@@ -208,71 +231,53 @@ class Receiver:
         return self.vault.seal(str(heard.receipt), secret)
 
     def _ring(self, delivery: Delivery, got: Receipt) -> None:
-        if got.planned == 0 or got.subject is None or got.workflow_id is None or got.seq is None:
+        if got.subject is None or got.workflow_id is None or got.seq is None or delivery.person is None:
             return
-        login = delivery.person.login if delivery.person else ""
         self.bell.ring(
-            Ring(got.subject, got.workflow_id, delivery.tenant, login, got.seq, delivery.hook),
-            urgent=not self.planner.only_bookkeeping(list(delivery.work)),
+            Ring(
+                got.subject, got.workflow_id, delivery.tenant, delivery.person.login, got.seq, delivery.hook
+            ),
+            urgent=not self.planner.only_bookkeeping(delivery.work),
         )
 
     def _unavailable(self, heard: _Heard) -> Response:
         """Decisions have an answer for this; events are the caller's to know about."""
-        if heard.hook.unavailable is not None:
-            return _json({"response": heard.hook.unavailable(heard.question)})
-        if heard.hook.name == "test":
-            return _json({"response": {}})
-        raise Problem(503, "store_unavailable", "The ledger is out of reach: nothing was recorded.", _RETRY)
+        if heard.hook.unavailable is None:
+            raise Problem(
+                503, "store_unavailable", "The ledger is out of reach: nothing was recorded.", _RETRY
+            )
+        return _json(heard.hook.unavailable(heard.question))
 
 
-def _authorization(request: Request) -> str | None:
-    values = request.headers.getlist("authorization")
-    if len(values) > 1:
-        raise Refusal.several()
-    return values[0] if values else None
+_READ = frozenset(
+    {b"content-type", b"content-encoding", b"content-length", b"webhook-id", b"idempotency-key"}
+)
 
 
-def _json(content: Json) -> Response:
-    return Response(bodies.write(content), media_type="application/json")
+def _headers(request: Request) -> tuple[dict[bytes, bytes], str | None]:
+    """The headers that are read, in one pass, and the one Authorization. Raises Refusal if there are several."""
+    found: dict[bytes, bytes] = {}
+    authorization: bytes | None = None
+    for name, value in request.scope["headers"]:
+        if name in _READ:
+            found[name] = value
+        elif name == b"authorization":
+            if authorization is not None:
+                raise Refusal.several()
+            authorization = value
+    return found, None if authorization is None else authorization.decode("latin-1")
 
 
-def _shape(hook: Hook, whole: Json) -> Json:
-    """The request object. Raises Problem 422, naming the missing key. Only what a hook needs is required."""
-    inner = whole.get("request")
-    if not hook.about_user:
-        return inner if isinstance(inner, dict) else whole  # pyright: ignore[reportUnknownVariableType]
-    if not isinstance(inner, dict):
-        raise _misses("request", "an object")
-    user = inner.get("user")  # pyright: ignore[reportUnknownVariableType,reportUnknownMemberType]
-    if not isinstance(user, dict):
-        raise _misses("request.user", "an object")
-    login = user.get("login")  # pyright: ignore[reportUnknownVariableType,reportUnknownMemberType]
-    if not isinstance(login, str) or not login.strip():
-        raise _misses("request.user.login", "text that is not empty")
-    for key, kind in (hook.keys or {}).items():
-        if not isinstance(inner.get(key), kind):  # pyright: ignore[reportUnknownMemberType]
-            raise _misses(f"request.{key}", "text" if kind is str else kind.__name__)
-    return inner  # pyright: ignore[reportUnknownVariableType]
+def _body(heard: _Heard, kept: Json) -> str:
+    """What is stored: the bytes as they came, if nothing had to be cut or left out."""
+    if kept is heard.question.request and heard.only_request and b"\\" not in heard.raw:
+        return heard.raw.decode()
+    stored: Json = {"request": kept}
+    if heard.name != heard.hook.name:
+        stored["hook"] = heard.name
+    return bodies.write(stored)
 
 
-def _misses(path: str, what: str) -> Problem:
-    return Problem(422, "missing_key", f"The body must have {path}: {what}.")
-
-
-def _storable(text: str | None) -> str | None:
-    """Postgres text has no NUL."""
-    return text.replace("\x00", "\ufffd")[:512] if text is not None else None
-
-
-def _fact(user: Json) -> Fact:
-    status, version, updated = user.get("status"), user.get("version"), user.get("updated")
-    word = status.upper() if isinstance(status, str) else ""
-    archived = word.startswith("ARCHIV")
-    whole = isinstance(version, int) and not isinstance(version, bool) and abs(version) < 1 << 62
-    return Fact(
-        status=_storable(status) if isinstance(status, str) else None,
-        left=archived or word.startswith("DELETE"),
-        archived=archived,
-        version=version if whole else None,
-        updated=_storable(updated) if isinstance(updated, str) else None,
-    )
+def _json(response: Json) -> Response:
+    content = bodies.write({"response": response}) if response else _NOTHING
+    return Response(content, media_type="application/json")

@@ -33,16 +33,15 @@ class _Direct(APIRoute):
 
 
 def add_hooks(app: FastAPI, prefix: str, receiver: Receiver) -> None:
-    """Adds every hook's route, and the one for names this version does not know."""
+    """Adds every hook's route to the OpenAPI document and to what answers a wrong method."""
     app.router.route_class = _Direct
     for hook in by_name().values():
         _add(app, f"{prefix}/{hook.name}", hook, receiver)
-    _add(app, f"{prefix}/{{name:path}}", UNKNOWN, receiver)
 
 
 def _add(app: FastAPI, path: str, hook: Hook, receiver: Receiver) -> None:
     async def endpoint(request: Request) -> Response:
-        return await receiver(hook, request, request.path_params.get("name", ""))
+        return await receiver(hook, request, "")
 
     app.router.add_api_route(
         path,
@@ -65,28 +64,43 @@ def _add(app: FastAPI, path: str, hook: Hook, receiver: Receiver) -> None:
                 },
             },
         },
-        include_in_schema=hook is not UNKNOWN,
     )
 
 
-class OneSpelling:
-    """Brings paths under the prefix to one spelling: any case, doubled and trailing slashes. Never redirects."""
+class HookPaths:
+    """Takes the calls of hooks, whatever their path's spelling: any case, doubled and trailing slashes; no redirect.
 
-    def __init__(self, app: ASGIApp, prefix: str) -> None:
+    One look-up instead of a pattern per route. Everything else, a wrong method included, is the application's.
+    """
+
+    def __init__(self, app: ASGIApp, prefix: str, receiver: Receiver) -> None:
         self._app = app
-        self._prefix = prefix
-        self._known = {
-            f"{prefix}/{hook.name}".lower(): f"{prefix}/{hook.name}" for hook in by_name().values()
-        }
-        self._exact = frozenset(self._known.values())
+        self._receiver = receiver
+        self._under = f"{prefix}/".lower()
+        self._hooks = {f"{prefix}/{hook.name}": hook for hook in by_name().values()}
+        self._by_lower = {path.lower(): path for path in self._hooks}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and scope["path"] not in self._exact:
-            plain = _SLASHES.sub("/", scope["path"]).rstrip("/")
-            path = self._known.get(plain.lower())
-            under = f"{self._prefix}/".lower()
-            if path is None and self._prefix and plain.lower().startswith(under):
-                path = f"{self._prefix}/{plain[len(under) :]}"
-            if path is not None:
-                scope = {**scope, "path": path, "raw_path": path.encode()}
+        if scope["type"] == "http":
+            path = scope["path"]
+            hook, name = self._hooks.get(path), ""
+            if hook is None:
+                path, name = self._find(path)
+                hook = self._hooks.get(path) or (UNKNOWN if name else None)
+                scope["path"] = path
+            if hook is not None and scope["method"] == "POST":
+                response = await self._receiver(hook, Request(scope, receive), name)
+                await response(scope, receive, send)
+                return
         await self._app(scope, receive, send)
+
+    def _find(self, path: str) -> tuple[str, str]:
+        """The path in its one spelling, and the name if no hook has it."""
+        plain = _SLASHES.sub("/", path).rstrip("/")
+        lower = plain.lower()
+        known = self._by_lower.get(lower)
+        if known is not None:
+            return known, ""
+        if lower.startswith(self._under) and (self._under != "/" or lower.count("/") == 1):
+            return plain, plain[len(self._under) :]
+        return path, ""

@@ -8,7 +8,7 @@ CUT = "[cut]"
 """Stands where a secret stood."""
 
 _SECRET = re.compile(
-    r"pass(word|wd|phrase|code)|pwd|secret|token|securityquestion|securityanswer|credential|private_?key|api_?key"
+    r"pass(word|wd|phrase|code)|pwd|secret(?!ar)|token|securityquestion|securityanswer|credential|private_?key|api_?key"
     r"|^otp$|^pin$|authorization",
     re.IGNORECASE,
 )
@@ -16,7 +16,8 @@ _ABOUT = re.compile(
     r"count|chang|expir|last|force|never|initial|fail|creat|modif|time|date|polic|attempt|lock|must|age|enabled",
     re.IGNORECASE,
 )
-_HARMLESS_TEXT = re.compile(r"true|false|\d{4}-\d\d-\d\d([T ][\d:.]+(Z|[+-]\d\d:?\d\d)?)?", re.IGNORECASE)
+_HARMLESS_TEXT = re.compile(r"\d{4}-\d\d-\d\d([T ][\d:.]+(Z|[+-]\d\d:?\d\d)?)?", re.IGNORECASE)
+_NO_SECRET: tuple[Any, ...] = ("", {}, [], "true", "false")
 
 
 class TooDeep(ValueError):
@@ -25,20 +26,23 @@ class TooDeep(ValueError):
 
 @lru_cache(maxsize=4096)
 def _class_of(key: str) -> int:
-    """0: an ordinary name; 1: names a secret; 2: tells about a secret (its age, count, flags)."""
-    if not _SECRET.search(key):
+    """0: an ordinary name; 1: names a secret; 2: tells about a secret (its age, count, flags).
+
+    What it tells stands behind the secret: `passwordAge` is a number, `initialPassword` is one to log in with.
+    """
+    found = list(_SECRET.finditer(key))
+    if not found:
         return 0
-    return 2 if _ABOUT.search(key) else 1
+    return 2 if _ABOUT.search(key, found[-1].end()) else 1
 
 
 def names_secret(key: Any) -> bool:
     """Whether a name, such as a policyMap's target attribute, is that of a secret."""
-    return isinstance(key, str) and _class_of(key[:256]) == 1
+    return isinstance(key, str) and _class_of(key[:_LONGEST_NAME]) == 1
 
 
-def _is_secret(key: str, value: Any) -> bool:
-    kind = _class_of(key) if len(key) <= 256 else 1
-    if kind == 0 or value is None or value is True or value is False or value in ("", {}, []):
+def _is_secret(kind: int, value: Any) -> bool:
+    if value is None or value is True or value is False or value in _NO_SECRET:
         return False
     if kind == 1:
         return True
@@ -64,16 +68,19 @@ def _cut_object(value: dict[str, Any], max_depth: int) -> dict[str, Any]:
         raise TooDeep
     changed: dict[str, Any] = {}
     for key, inner in value.items():
-        if _is_secret(key, inner):
+        kind = _class_of(key) if len(key) <= _LONGEST_NAME else 1
+        if kind and _is_secret(kind, inner):
             changed[key] = CUT
         elif isinstance(inner, dict | list):
             kept = cut(inner, max_depth - 1)
             if kept is not inner:
                 changed[key] = kept
-    if any(names_secret(value.get(name)) for name in _NAMING):
+    if not _VALUES.isdisjoint(value) and any(names_secret(value.get(name)) for name in _NAMING):
         changed |= {key: CUT for key in _VALUES if value.get(key) not in (None, "", CUT)}
     return {**value, **changed} if changed else value
 
 
+_LONGEST_NAME = 256
+"""Characters; a longer name is taken for a secret's, so that the cache of names stays small."""
 _NAMING = ("name", "key", "attribute", "field", "targetAttribute", "external", "internal", "cymmetrifield")
-_VALUES = ("value", "values", "val", "defaultValue", "formVeriable", "mappedValue")
+_VALUES = frozenset({"value", "values", "val", "defaultValue", "formVeriable", "mappedValue"})

@@ -1,6 +1,12 @@
 """The platform's "save & test": answers that the receiver is there and the token is good."""
 
-from hooks.hook import Hook, Kind
+from hooks.hook import Hook, Json, Kind, Question
+
+
+def _answer_all_the_same(_: Question) -> Json:
+    """The page tests the way to here; whether the store is well, `./hookledger doctor` tells."""
+    return {}
+
 
 HOOK = Hook(
     name="test",
@@ -8,5 +14,6 @@ HOOK = Hook(
     kind=Kind.PROBE,
     about_user=False,
     repeats_are_suspect=False,
+    unavailable=_answer_all_the_same,
     sample={},
 )
