@@ -30,6 +30,16 @@ def connect_store(store: Store, name: str) -> AsyncEngine:
     return connect(store.url, name=name, pool_size=store.pool_size, statement_timeout=store.statement_timeout)
 
 
+_ONE_PLAN = {
+    "jit": "off",
+    "plan_cache_mode": "force_generic_plan",
+    "enable_seqscan": "off",
+    "enable_hashjoin": "off",
+    "enable_mergejoin": "off",
+}
+"""receive() looks rows up by key, always: a plan made while a table was small must not scan it once it is large."""
+
+
 class Pool(Protocol):
     """What the answer path uses of asyncpg's pool, which has no types of its own."""
 
@@ -66,13 +76,18 @@ async def open_pool(store: Store, name: str) -> Pool:
         max_size=store.pool_size,
         timeout=store.statement_timeout,
         command_timeout=store.statement_timeout,
-        server_settings=_server_settings(name, store.statement_timeout) | {"jit": "off"},
+        server_settings=_server_settings(name, store.statement_timeout) | _ONE_PLAN,
         init=_json_as_text,
+        reset=_nothing_to_reset,
     )
 
 
 async def _json_as_text(connection: Any) -> None:
     await connection.set_type_codec("jsonb", encoder=str, decoder=str, schema="pg_catalog")
+
+
+async def _nothing_to_reset(_: Any) -> None:
+    """receive() leaves nothing behind on a connection; asyncpg's own reset would be a second round trip."""
 
 
 def _driver_url(url: str) -> URL:

@@ -98,7 +98,8 @@ async def operate(connection: AsyncConnection, order: Order) -> Done:
     if person is None:
         raise NoSuchWork("no such person or delivery: copy the receipt id from ./hookledger ledger search")
     touched = await _touch(connection, order, person.id)
-    body = json.dumps({"request": {"deed": order.deed, "reason": order.reason, "of": str(order.delivery)}})
+    detail = {"of": str(order.delivery)} if order.delivery else {}
+    body = json.dumps({"request": {"deed": order.deed, "reason": order.reason, **detail}})
     salt, commitment = commit_to(body)
     common: dict[str, Any] = {
         "id": order.new_id,
@@ -110,7 +111,6 @@ async def operate(connection: AsyncConnection, order: Order) -> Done:
     }
     await connection.execute(_DELIVERY, common | {"verdict": order.deed})
     await connection.execute(_BODY, {"id": order.new_id, "salt": salt, "body": body})
-    detail = {"of": str(order.delivery)} if order.delivery else {}
     entry = {
         "outcome": order.deed,
         "code_version": order.code_version,

@@ -17,6 +17,8 @@ class Question:
 
     tenant: str | None = None
     user: str | None = None
+    login: str | None = None
+    """`user` in a login's normal form: rules are not known here."""
     hook: str | None = None
     activity: str | None = None
     application: str | None = None
@@ -69,14 +71,14 @@ def _statement(q: Question) -> Select[*tuple[Any, ...]]:
     if q.until is not None:
         statement = statement.where(entries.c.at < q.until)
     if q.user is not None:
-        statement = statement.where(entries.c.subject.in_(_subjects(q.user, q.tenant)))
+        statement = statement.where(entries.c.subject.in_(_subjects(q.user, q.login, q.tenant)))
     return statement
 
 
-def _subjects(user: str, tenant: str | None) -> Any:
+def _subjects(user: str, login: str | None, tenant: str | None) -> Any:
     """Whom a login, platform id or pseudonym names, now or at any time."""
     try:
         return [UUID(user)]
     except ValueError:
-        named = select(handles.c.subject).where(handles.c.value.in_({user, user.lower()}))
+        named = select(handles.c.subject).where(handles.c.value.in_({user, login or user.lower()}))
         return named if tenant is None else named.where(handles.c.tenant == tenant)

@@ -195,7 +195,6 @@ holds = Table(
     _uuid("delivery"),
     _time("expires_at"),
     Index("holds_subject", "subject"),
-    Index("holds_expiry", "expires_at"),
 )
 
 entitlements = Table(

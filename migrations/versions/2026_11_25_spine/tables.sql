@@ -144,7 +144,6 @@ CREATE TABLE holds (
     PRIMARY KEY (tenant, attribute, value)
 ) WITH (fillfactor = 70);
 CREATE INDEX holds_subject ON holds (subject);
-CREATE INDEX holds_expiry ON holds (expires_at);
 
 -- Who had which application and role, from when to when. Role '' is the application itself.
 CREATE TABLE entitlements (
