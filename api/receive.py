@@ -150,7 +150,7 @@ class Receiver:
             return self._unavailable(heard)
         try:
             got = await receive(self.pool, delivery)
-        except asyncpg.DataError as wrong:
+        except (asyncpg.DataError, asyncpg.ProgramLimitExceededError) as wrong:
             log.warning("not storable: %s (%s)", heard.receipt, wrong.sqlstate)
             raise Problem(422, "not_storable", "The body holds a value that cannot be stored.") from None
         except StoreErrors as wrong:
@@ -270,12 +270,11 @@ def _headers(request: Request) -> tuple[dict[bytes, bytes], str | None]:
 
 def _body(heard: _Heard, kept: Json) -> str:
     """What is stored: the bytes as they came, if nothing had to be cut or left out."""
+    if heard.name != heard.hook.name:
+        return bodies.write({"request": kept, "hook": heard.name})
     if kept is heard.question.request and heard.only_request and b"\\" not in heard.raw:
         return heard.raw.decode()
-    stored: Json = {"request": kept}
-    if heard.name != heard.hook.name:
-        stored["hook"] = heard.name
-    return bodies.write(stored)
+    return bodies.write({"request": kept})
 
 
 def _json(response: Json) -> Response:

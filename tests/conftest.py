@@ -2,9 +2,11 @@
 
 import json
 import os
+import shutil
 import tempfile
 import uuid
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +23,7 @@ from tests.support import Servers, write_configuration
 
 TEMPLATE = "hookledger_template"
 _SERVERS = pytest.StashKey[Servers]()
-_STOPS = pytest.StashKey[list[Any]]()
+_STOPS = pytest.StashKey[list[Callable[[], None]]]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -39,7 +41,7 @@ def pytest_configure(config: pytest.Config) -> None:
         search_attributes=SEARCH_ATTRIBUTES,
         dynamic={"frontend.WorkflowTimeSkippingEnabled": "true"},
     )
-    config.stash[_STOPS] = [server, pg]
+    config.stash[_STOPS] = [server.stop, pg.stop, partial(shutil.rmtree, directory, ignore_errors=True)]
     template = pg.database(TEMPLATE)
     migrate_to_head(Store(url=template.app_url, owner_url=template.owner_url))
     config.stash[_SERVERS] = Servers(server.address, pg.port, dict(pg.passwords))
@@ -54,8 +56,8 @@ def pytest_configure_node(node: Any) -> None:
 @pytest.hookimpl(trylast=True)
 def pytest_unconfigure(config: pytest.Config) -> None:
     """Ends the servers."""
-    for server in config.stash.get(_STOPS, list[Any]()):
-        server.stop()
+    for stop in config.stash.get(_STOPS, list[Callable[[], None]]()):
+        stop()
 
 
 @pytest.fixture(scope="session")

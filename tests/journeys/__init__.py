@@ -1,0 +1,1 @@
+"""Journeys: api, worker and Temporal as real processes, and what happens when they are killed."""
