@@ -16,6 +16,8 @@ MAX_QUIET = timedelta(seconds=30)
 """The longest attempt without a heartbeat: above it a dead worker would go unnoticed for too long."""
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
+_TAKEN = frozenset({"take", "bookkeeping", "settle"})
+"""The machinery's own names in Temporal."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +140,7 @@ def activity(
             purpose=_first_sentence(function),
             run=function,
             hooks=hooks,
-            when=Condition(when) if when else None,
+            when=_condition(name, when),
             plan=plan,
             delay=delay,
             confirmed=window if confirmed else None,
@@ -146,7 +148,7 @@ def activity(
             lane="bookkeeping" if bookkeeping else name,
             settings_required=needs_settings,
         )
-        _check(made, on_failure)
+        _check(made, on_failure, batch)
         return made
 
     return make
@@ -159,11 +161,22 @@ def _first_sentence(function: Callable[..., Any]) -> str:
     return text.strip().split("\n", 1)[0]
 
 
-def _check(made: Activity, on_failure: str) -> None:
+def _condition(name: str, when: str | None) -> Condition | None:
+    try:
+        return None if when is None else Condition(when)
+    except ValueError as wrong:
+        raise ValueError(f"activity {name}: when: {wrong}") from None
+
+
+def _check(made: Activity, on_failure: str, batch: int) -> None:
     """Refuses options that cannot work. Raises ValueError with the activity's name and the way out."""
     name, plan = made.name, made.plan
     if not _NAME.fullmatch(name):
         raise ValueError(f"activity {name}: a name is a-z, 0-9 and _, at most 63 letters; it is permanent")
+    if name in _TAKEN:
+        raise ValueError(f"activity {name}: the name is taken by Hookledger itself; choose another")
+    if not made.hooks:
+        raise ValueError(f"activity {name}: on=… names no hook, so it would never run")
     if plan.timeout > MAX_QUIET.total_seconds() and plan.heartbeat is None:
         raise ValueError(
             f"activity {name}: a timeout over 30 s needs heartbeat=… and tools.heartbeat() calls"
@@ -172,5 +185,24 @@ def _check(made: Activity, on_failure: str) -> None:
         raise ValueError(f'activity {name}: on_failure is "continue" or "hold"')
     if made.confirmed and any(h.fact or h.kind is Kind.PROBE for h in made.hooks):
         raise ValueError(f"activity {name}: confirmed=True is for intentions; facts need no confirmation")
-    if plan.batch < 1:
+    if made.confirmed and made.delay:
+        raise ValueError(f"activity {name}: confirmed=True runs when the fact comes; it takes no delay")
+    if batch < 1:
         raise ValueError(f"activity {name}: batch is at least 1")
+    if plan.bookkeeping and (plan.hold or batch > 1):
+        raise ValueError(
+            f"activity {name}: bookkeeping=True shares a lane with others, so it takes no batch and cannot hold"
+        )
+    _check_times(name, plan)
+
+
+def _check_times(name: str, plan: Plan) -> None:
+    """Temporal refuses these in the middle of a person's lifecycle; here the author is told."""
+    if min(plan.timeout, plan.give_up, plan.first_wait) <= 0 or (
+        plan.heartbeat is not None and plan.heartbeat <= 0
+    ):
+        raise ValueError(
+            f"activity {name}: timeout, heartbeat, give_up and first_wait are longer than nothing"
+        )
+    if plan.longest_wait < plan.first_wait:
+        raise ValueError(f"activity {name}: longest_wait is shorter than first_wait; raise it")

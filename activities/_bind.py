@@ -7,14 +7,13 @@ import asyncio
 import contextlib
 import time
 import traceback
+import uuid
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
-from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from temporalio import activity as temporal
 from temporalio.exceptions import ApplicationError
 
@@ -23,8 +22,9 @@ from activities._errors import Refused, Unavailable
 from activities._event import Event
 from activities._tools import Db, Tools
 from ledger import work
+from ledger.engine import Engine
 from ledger.events import Stored, load
-from ledger.plan import Job, Settlement
+from ledger.plan import Job, Plan, Settlement
 
 _MARGIN = 1.0
 """Seconds before Temporal's own time-out at which bind stops an attempt, so that it can still say so."""
@@ -34,7 +34,7 @@ _MARGIN = 1.0
 class Wiring:
     """What activities are run with: one per worker process."""
 
-    engine: AsyncEngine
+    engine: Engine
     http: httpx.AsyncClient
     settings: Mapping[str, Mapping[str, Any]]
     code_version: str
@@ -57,19 +57,21 @@ class _Attempt:
         self.activity = activity
         self.wiring = wiring
         self.refs = job.refs
+        self.claimed: Sequence[work.Claimed] = ()
         self.lease = activity.plan.timeout
         self.renewals: set[asyncio.Task[None]] = set()
         self.renewed = time.monotonic()
 
     async def perform(self) -> list[Settlement]:
         claimed, ended, cancelled = await self._claim()
-        done = [Settlement(s.ref, s.outcome) for s in ended]
+        done = [settled_before(s) for s in ended]
         if cancelled:
             done += await self._end([work.Ending(c.ref, c.attempt, "cancelled") for c in cancelled])
         if not claimed:
             return done
+        self.claimed = claimed
         stored = await self._load(claimed)
-        db = Db(self._reader())
+        db = Db(work.reader(self.wiring.engine))
         try:
             async with asyncio.timeout(max(self.lease - _MARGIN, self.lease / 2)):
                 outcome = await self._run(claimed, stored, db)
@@ -96,7 +98,7 @@ class _Attempt:
     async def _run(self, claimed: Sequence[work.Claimed], stored: Mapping[str, Stored], db: Db) -> Outcome:
         events = [event_of(stored[c.ref.delivery], self.activity, self.wiring) for c in claimed]
         tools = Tools(
-            key=f"{events[0].delivery}:{self.activity.name}",
+            key=_key([e.delivery for e in events], self.activity.name),
             attempt=claimed[0].attempt,
             db=db,
             http=self.wiring.http,
@@ -104,14 +106,6 @@ class _Attempt:
             heartbeat=self._heartbeat,
         )
         return await self.activity.call(events, tools)
-
-    def _reader(self) -> work.Reader:
-        async def read(query: work.Write) -> list[Mapping[str, Any]]:
-            async with self.wiring.engine.connect() as connection:
-                rows = await connection.execute(text(query.sql), dict(query.values))
-                return [dict(row) for row in rows.mappings()]
-
-        return read
 
     def _heartbeat(self) -> None:
         temporal.heartbeat()
@@ -124,12 +118,12 @@ class _Attempt:
     async def _renew(self) -> None:
         with contextlib.suppress(Exception):
             async with self.wiring.engine.begin() as connection:
-                await work.renew(connection, self.refs, self.lease)
+                await work.renew(connection, self.claimed, self.lease)
 
     async def _end(self, endings: list[work.Ending], writes: Sequence[work.Write] = ()) -> list[Settlement]:
         """Commits the outcome, its entry and the activity's own writes together; a stale attempt loses all three."""
         async with self.wiring.engine.begin() as connection:
-            await apply_writes(connection, writes)
+            await work.apply_writes(connection, writes)
             written = await work.settle(connection, endings, self.wiring.code_version)
             if len(written) < len(endings):
                 raise _retry("Stale", 1.0)
@@ -157,7 +151,7 @@ class _Attempt:
     async def _again(self, claimed: Sequence[work.Claimed], wrong: BaseException) -> ApplicationError:
         """Gives the lane back for another attempt, or fails for good when there is no time for one."""
         pause = wrong.retry_after if isinstance(wrong, Unavailable) else None
-        least = pause if pause is not None else self.activity.plan.first_wait
+        least = pause if pause is not None else next_wait(self.activity.plan)
         if datetime.now(UTC) + timedelta(seconds=least) >= claimed[0].give_up_at:
             return await self._fail(claimed, wrong, "failed")
         await self._unclaim(claimed, wrong)
@@ -192,10 +186,22 @@ def event_of(stored: Stored, activity: Activity, wiring: Wiring) -> Event:
     )
 
 
-async def apply_writes(connection: AsyncConnection, writes: Sequence[work.Write]) -> None:
-    """Runs an activity's kept statements on the transaction that settles it."""
-    for write in writes:
-        await connection.execute(text(write.sql), dict(write.values))
+def settled_before(settled: work.Settled) -> Settlement:
+    """What another attempt had settled: its failure is named again, since that attempt may not have been heard."""
+    return Settlement(settled.ref, settled.outcome, settled.entry, settled.outcome in ("failed", "refused"))
+
+
+def next_wait(plan: Plan) -> float:
+    """Seconds that Temporal lets pass after this attempt, by the plan's own back-off."""
+    doubled = min(temporal.info().attempt, 60) - 1
+    return min(plan.first_wait * plan.factor**doubled, plan.longest_wait)
+
+
+def _key(deliveries: Sequence[str], activity: str) -> str:
+    """A batch is other work than its first delivery alone, which may be handed over again without the rest."""
+    if len(deliveries) == 1:
+        return f"{deliveries[0]}:{activity}"
+    return f"{uuid.uuid5(uuid.NAMESPACE_OID, ','.join(deliveries))}:{activity}"
 
 
 def words_of(wrong: BaseException) -> str:

@@ -15,7 +15,8 @@ ENTRY_POINTS = "hookledger.activities"
 
 @cache
 def registry() -> Mapping[str, Activity]:
-    """Every activity by name. Raises ValueError if two share a name or wait for each other in a circle."""
+    """Every activity by name. Raises ValueError if two share a name or wait for each other in a circle, and
+    TypeError for an entry point that is not a module."""
     found: dict[str, tuple[Activity, str]] = {}
     for module in _modules():
         for value in vars(module).values():
@@ -38,14 +39,22 @@ def _modules() -> Iterator[ModuleType]:
         yield from _modules_of(package.strip())
     for point in entry_points(group=ENTRY_POINTS):
         loaded = point.load()
-        if isinstance(loaded, ModuleType):
-            yield loaded
+        if not isinstance(loaded, ModuleType):
+            raise TypeError(
+                f"entry point {point.name} = {point.value}: name the module or package, not what is in it"
+            )
+        yield from _modules_of(loaded.__name__)
 
 
-def _modules_of(package: str) -> Iterator[ModuleType]:
-    for module in sorted(iter_modules(import_module(package).__path__), key=lambda m: m.name):
+def _modules_of(name: str) -> Iterator[ModuleType]:
+    """The modules of a package but those that begin with _, or the one module."""
+    found = import_module(name)
+    if not hasattr(found, "__path__"):
+        yield found
+        return
+    for module in sorted(iter_modules(found.__path__), key=lambda m: m.name):
         if not module.name.startswith("_"):
-            yield import_module(f"{package}.{module.name}")
+            yield import_module(f"{name}.{module.name}")
 
 
 def _check_after(activities: Mapping[str, Activity]) -> None:

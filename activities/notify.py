@@ -61,7 +61,7 @@ def _message(event: Event, *, full: bool) -> dict[str, object]:
 def _retry_after(answer: httpx.Response) -> float | None:
     """Seconds of Retry-After, which is a number or a date (RFC 9110 §10.2.3); at most an hour."""
     text = answer.headers.get("retry-after", "")
-    if text.isdigit():
+    if text.isdecimal():
         return min(float(text), 3600.0)
     try:
         wait = (parsedate_to_datetime(text) - datetime.now(UTC)).total_seconds()

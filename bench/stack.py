@@ -44,6 +44,7 @@ INSERT INTO people (tenant, login, email, mobile)
 SELECT '{traffic.TENANT}', 'known' || n, 'known' || n || '@example.com', '8' || lpad(n::text, 9, '0')
   FROM generate_series(1, {KNOWN_PEOPLE}) n;
 """
+_TEMPLATE = "bench_template"
 _AS_OWNER = f"SET ROLE {cluster.OWNER};"
 
 _CONFIGURATION = """
@@ -84,30 +85,20 @@ class Stack:
     secret: str
     environment: dict[str, str]
     running: list[subprocess.Popen[bytes]] = field(default_factory=list[subprocess.Popen[bytes]])
+    _migrated: bool = False
 
     def hookledger(self, name: str) -> Served:
-        """Our api on a fresh, migrated database of that name, with the bench's activities."""
-        database = self.postgres.database(name)
-        configuration = self.directory / f"{name}.toml"
-        # A queue per database: what races leave behind must not be run among the storms.
-        configuration.write_text(_CONFIGURATION.format(queue=name, tenant=traffic.TENANT), encoding="ascii")
-        environment = self.environment | {
-            "HOOKLEDGER_CONFIG": str(configuration),
-            "HOOKLEDGER_DATABASE_URL": database.app_url,
-            "HOOKLEDGER_OWNER_URL": database.owner_url,
-        }
-        migrated = subprocess.run(
-            [sys.executable, "cli.py", "migrate"],
-            cwd=ROOT,
-            env=environment,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if migrated.returncode:
-            raise BenchError(f"migrate failed: {migrated.stderr.strip()}")
-        self.postgres.sql(_AS_OWNER + activities.SCHEMA + _KNOWN_OURS, database.name)
-        return self._serve("api", ["cli.py", "api"], environment, database)
+        """Our api on a fresh database of that name, with the bench's activities."""
+        if not self._migrated:
+            self._migrate()
+        database = self.postgres.database(name, template=_TEMPLATE)
+        return self._serve("api", ["cli.py", "api"], self._configured(database), database)
+
+    def restarted(self, api: Served) -> Served:
+        """Our api anew on the same database: what it still had to ring for is forgotten with the old process."""
+        self.running.remove(api.process)
+        processes.kill(api.process)
+        return self._serve("api", ["cli.py", "api"], api.environment, api.database)
 
     def hookledger_worker(self, api: Served) -> None:
         """Our worker beside that api."""
@@ -160,6 +151,29 @@ class Stack:
         self.postgres.stop()
         cluster.remove(self.directory)
         shutil.rmtree(self.directory, ignore_errors=True)
+
+    def _migrate(self) -> None:
+        """Makes the database that ours are copied from: migrated once, with the bench's table and known people."""
+        database = self.postgres.database(_TEMPLATE)
+        command = [sys.executable, "cli.py", "migrate"]
+        environment = self._configured(database)
+        done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise BenchError(f"migrate failed: {done.stderr.strip()}")
+        self.postgres.sql(_AS_OWNER + activities.SCHEMA + _KNOWN_OURS, database.name)
+        self._migrated = True
+
+    def _configured(self, database: Database) -> dict[str, str]:
+        """The environment of our processes on that database."""
+        configuration = self.directory / f"{database.name}.toml"
+        # A queue per database: what races leave behind must not be run among the storms.
+        text = _CONFIGURATION.format(queue=database.name, tenant=traffic.TENANT)
+        configuration.write_text(text, encoding="ascii")
+        return self.environment | {
+            "HOOKLEDGER_CONFIG": str(configuration),
+            "HOOKLEDGER_DATABASE_URL": database.app_url,
+            "HOOKLEDGER_OWNER_URL": database.owner_url,
+        }
 
     def _serve(
         self, name: str, command: list[str], environment: dict[str, str], database: Database

@@ -5,10 +5,17 @@ from typing import Any, Protocol
 
 import asyncpg
 from sqlalchemy import URL, make_url
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from settings import Store
 
+Connection = AsyncConnection
+Engine = AsyncEngine
+"""Their names outside the ledger, which alone knows SQLAlchemy."""
+
+EngineErrors = (SQLAlchemyError, OSError, TimeoutError)
+"""What a lost, slow or refusing store raises on the engine. Their texts may hold data: log only the type."""
 StoreErrors = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError)
 """What a lost, slow or refusing store raises on the bare pool. Their texts may hold data: log only the type."""
 

@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from ledger.plan import Item, Plan, Ref
 
@@ -39,10 +39,11 @@ class Claimed:
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """A piece of work that had ended before."""
+    """A piece of work that had ended before; `entry` is the last that tells of it."""
 
     ref: Ref
     outcome: str
+    entry: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +120,10 @@ _CLAIM = text("""
     RETURNING delivery::text, activity, attempt, plan, give_up_at, seq
 """)
 _ENDED = text("""
-    SELECT w.delivery::text, w.activity, coalesce(w.outcome, w.state) AS outcome FROM work w
+    SELECT w.delivery::text, w.activity, coalesce(w.outcome, w.state) AS outcome,
+           (SELECT max(e.id) FROM entries e
+             WHERE e.subject = w.subject AND e.delivery = w.delivery AND e.activity = w.activity) AS entry
+      FROM work w
      WHERE (delivery, activity) IN (SELECT * FROM unnest(CAST(:deliveries AS uuid[]), CAST(:activities AS text[])))
 """)
 
@@ -156,7 +160,7 @@ async def claim(
     ended: list[Settled] = []
     if rest:
         ended = [
-            Settled(Ref(r.delivery, r.activity), r.outcome)
+            Settled(Ref(r.delivery, r.activity), r.outcome, r.entry)
             for r in await connection.execute(_ENDED, _arrays(rest))
         ]
     return [claimed[ref] for ref in refs if ref in claimed], ended
@@ -249,14 +253,16 @@ async def unclaim(connection: AsyncConnection, claimed: Claimed, fault: str) -> 
 
 _RENEW = text("""
     UPDATE work SET lease_until = clock_timestamp() + :lease * interval '1 second'
-     WHERE (delivery, activity) IN (SELECT * FROM unnest(CAST(:deliveries AS uuid[]), CAST(:activities AS text[])))
+     WHERE (delivery, activity, attempt) IN (
+               SELECT * FROM unnest(CAST(:deliveries AS uuid[]), CAST(:activities AS text[]), CAST(:attempts AS int[])))
        AND state = 'running'
 """)
 
 
-async def renew(connection: AsyncConnection, refs: Sequence[Ref], lease: float) -> None:
-    """Extends the lease of an attempt that still shows signs of life."""
-    await connection.execute(_RENEW, _arrays(refs) | {"lease": lease})
+async def renew(connection: AsyncConnection, claims: Sequence[Claimed], lease: float) -> None:
+    """Extends the lease of an attempt that still shows signs of life; a stale one has none to extend."""
+    values = _arrays([c.ref for c in claims]) | {"attempts": [c.attempt for c in claims], "lease": lease}
+    await connection.execute(_RENEW, values)
 
 
 _CANCELLED = text("""
@@ -274,3 +280,20 @@ async def cancelled(connection: AsyncConnection, claims: Iterable[Claimed]) -> s
     if not refs:
         return set()
     return {Ref(r.delivery, r.activity) for r in await connection.execute(_CANCELLED, _arrays(refs))}
+
+
+def reader(engine: AsyncEngine) -> Reader:
+    """Runs an activity's SELECTs, each in a transaction of its own that is over when it returns."""
+
+    async def read(query: Write) -> list[Mapping[str, Any]]:
+        async with engine.connect() as connection:
+            rows = await connection.execute(text(query.sql), dict(query.values))
+            return [dict(row) for row in rows.mappings()]
+
+    return read
+
+
+async def apply_writes(connection: AsyncConnection, writes: Iterable[Write]) -> None:
+    """Runs an activity's kept statements on the transaction that settles it."""
+    for write in writes:
+        await connection.execute(text(write.sql), dict(write.values))

@@ -15,7 +15,7 @@ from precis_i18n import get_profile
 from rules.countries import region_of_code, region_of_country
 
 LONGEST = 1024
-"""Characters. A longer value is compared by its digest: an index row of Postgres ends at 2704 bytes."""
+"""Bytes of UTF-8. A longer value is compared by its digest: an index row of Postgres ends at 2704 bytes."""
 
 _LONGEST_NUMBER = 250  # the library's own limit; also bounds what the cache below may hold
 
@@ -97,7 +97,7 @@ def normal(form: str, value: Any, user: Mapping[str, Any], region: str) -> str |
         result = mobile(plain, country_code=code, country=country, region=region)
     else:
         result = text(plain)
-    if len(result) > LONGEST:
+    if len(result.encode()) > LONGEST:
         result = "sha256:" + hashlib.sha256(result.encode()).hexdigest()
     return result or None
 

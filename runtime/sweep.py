@@ -4,11 +4,10 @@ import asyncio
 import logging
 from datetime import timedelta
 
-from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.client import Client, WorkflowExecutionStatus
 from temporalio.service import RPCError, RPCStatusCode
 
+from ledger.engine import Engine, EngineErrors
 from ledger.sweep import Unrung, find_unrung, note_rung, only_sweeper, tidy
 from runtime.bell import Ring, ring
 from settings import Settings
@@ -22,7 +21,7 @@ _AT_ONCE = 16
 class Sweep:
     """One round every `sweep.interval`; safe with any number of workers."""
 
-    def __init__(self, engine: AsyncEngine, client: Client, settings: Settings, code_version: str) -> None:
+    def __init__(self, engine: Engine, client: Client, settings: Settings, code_version: str) -> None:
         self._engine = engine
         self._client = client
         self._settings = settings
@@ -35,7 +34,7 @@ class Sweep:
             await asyncio.sleep(self._settings.sweep.interval)
             try:
                 await self.round()
-            except (SQLAlchemyError, OSError, TimeoutError) as wrong:
+            except EngineErrors as wrong:
                 log.warning("sweep put off: %s", type(wrong).__name__)
 
     async def round(self) -> int:

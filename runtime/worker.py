@@ -9,8 +9,6 @@ from datetime import timedelta
 from typing import Any
 
 import httpx
-from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.client import Client
 from temporalio.service import RPCError
 from temporalio.worker import Worker
@@ -18,7 +16,7 @@ from temporalio.worker import Worker
 from activities._bind import Wiring, bind
 from activities._machinery import Machinery
 from activities._registry import registry
-from ledger.engine import connect_store
+from ledger.engine import Engine, EngineErrors, connect_store
 from ledger.releases import register
 from runtime.attributes import SEARCH_ATTRIBUTES
 from runtime.client import Hush, connect
@@ -42,7 +40,7 @@ class Parts:
 
     worker: Worker
     sweep: Sweep
-    engine: AsyncEngine
+    engine: Engine
 
 
 async def run_worker(settings: Settings) -> None:
@@ -118,13 +116,13 @@ async def _connect_patiently(stop: asyncio.Event) -> Client | None:
     return None
 
 
-async def _register_patiently(engine: AsyncEngine, version: str) -> set[str]:
+async def _register_patiently(engine: Engine, version: str) -> set[str]:
     pause = 0.2
     while True:
         try:
             async with engine.begin() as connection:
                 return await register(connection, version, list(registry()))
-        except (SQLAlchemyError, OSError, TimeoutError) as wrong:
+        except EngineErrors as wrong:
             log.warning("waiting for the store: %s", type(wrong).__name__)
         await asyncio.sleep(pause)
         pause = min(pause * 2, 5.0)

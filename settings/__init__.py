@@ -109,7 +109,7 @@ class Bell(_Table):
 
     coalesce: Pause = 0.25
     bookkeeping_wait: Pause = 1.0
-    concurrency: Count = 64
+    concurrency: Count = 8
 
 
 class Sweep(_Table):

@@ -4,6 +4,7 @@ import asyncio
 from collections import Counter
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 from temporalio import workflow
 from temporalio.common import RetryPolicy
@@ -19,7 +20,7 @@ SETTLED_PER_RUN = 500
 """After so many settled, the run continues as new, so that histories stay bounded."""
 
 _FOREVER = RetryPolicy(initial_interval=timedelta(seconds=1), maximum_interval=timedelta(seconds=60))
-_TAKE_ONCE = RetryPolicy(initial_interval=timedelta(milliseconds=200), maximum_attempts=3)
+_NEAR = RetryPolicy(initial_interval=timedelta(milliseconds=200), maximum_attempts=3)
 
 
 @dataclass(frozen=True)
@@ -77,25 +78,7 @@ class UserLifecycle:
         return self.lanes.settled >= SETTLED_PER_RUN or workflow.info().is_continue_as_new_suggested()
 
     async def _take(self) -> list[Item]:
-        """Locally first, cheaply; as a regular activity while the store is lost, so that the history stays short."""
-        try:
-            return await workflow.execute_local_activity(
-                "take",
-                self.start.subject,
-                result_type=list[Item],
-                start_to_close_timeout=timedelta(seconds=5),
-                schedule_to_close_timeout=timedelta(seconds=10),
-                retry_policy=_TAKE_ONCE,
-            )
-        except ActivityError:
-            return await workflow.execute_activity(
-                "take",
-                self.start.subject,
-                result_type=list[Item],
-                start_to_close_timeout=timedelta(seconds=10),
-                retry_policy=_FOREVER,
-                summary="take, while the store is out of reach",
-            )
+        return await _near_store("take", self.start.subject, list[Item], None)
 
     async def _drain(self) -> None:
         """Hands out nothing more and waits until the lanes stand still."""
@@ -122,26 +105,34 @@ class UserLifecycle:
         plan = Plan.from_row(batch[0].plan)
         job = Job(self.start.subject, [i.ref for i in batch])
         try:
-            settlements = await workflow.execute_activity(
-                "bookkeeping" if plan.bookkeeping else batch[0].ref.activity,
-                job,
-                result_type=list[Settlement],
-                start_to_close_timeout=timedelta(seconds=plan.timeout),
-                schedule_to_close_timeout=self._time_left(batch[0], plan),
-                heartbeat_timeout=timedelta(seconds=plan.heartbeat * 2) if plan.heartbeat else None,
-                retry_policy=RetryPolicy(
-                    initial_interval=timedelta(seconds=plan.first_wait),
-                    backoff_coefficient=plan.factor,
-                    maximum_interval=timedelta(seconds=plan.longest_wait),
-                ),
-                cancellation_type=workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
-                summary=_summary(batch),
+            settlements = await (
+                self._keep_books(job, batch) if plan.bookkeeping else self._call(job, batch, plan)
             )
         except ActivityError as ended:
             await self._give_up(lane, batch, plan, ended)
             return
         self.lanes.close(lane, batch)
         self.gave_up += [f"{s.ref.activity}: entry {s.entry}" for s in settlements if s.failed]
+
+    async def _keep_books(self, job: Job, batch: list[Item]) -> list[Settlement]:
+        return await _near_store("bookkeeping", job, list[Settlement], _summary(batch))
+
+    async def _call(self, job: Job, batch: list[Item], plan: Plan) -> list[Settlement]:
+        return await workflow.execute_activity(
+            batch[0].ref.activity,
+            job,
+            result_type=list[Settlement],
+            start_to_close_timeout=timedelta(seconds=plan.timeout),
+            schedule_to_close_timeout=self._time_left(batch[0], plan),
+            heartbeat_timeout=timedelta(seconds=plan.heartbeat * 2) if plan.heartbeat else None,
+            retry_policy=RetryPolicy(
+                initial_interval=timedelta(seconds=plan.first_wait),
+                backoff_coefficient=plan.factor,
+                maximum_interval=timedelta(seconds=plan.longest_wait),
+            ),
+            cancellation_type=workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+            summary=_summary(batch),
+        )
 
     async def _give_up(self, lane: Lane, batch: list[Item], plan: Plan, ended: ActivityError) -> None:
         """bind settles what it saw fail; what it could not see is settled here."""
@@ -163,7 +154,8 @@ class UserLifecycle:
                 retry_policy=_FOREVER,
                 summary=f"{batch[0].ref.activity} {error}",
             )
-            words = f"{batch[0].ref.activity} gave up ({error}, entry {settlements[0].entry})"
+            entry = next((s.entry for s in settlements if s.entry is not None), None)
+            words = f"{batch[0].ref.activity} gave up ({error}, entry {entry})"
         self.gave_up.append(words)
         self.lanes.close(lane, batch)
         if plan.hold:
@@ -178,6 +170,34 @@ class UserLifecycle:
 
     def _show(self) -> None:
         workflow.set_current_details(self.lanes.table())
+
+
+async def _near_store(name: str, argument: object, kind: type[list[Any]], summary: str | None) -> list[Any]:
+    """What only reads or writes the store: locally, in the workflow task itself, which costs the server nothing.
+
+    While the store is lost it becomes a regular activity: retried locally it would fill the history.
+    """
+    try:
+        return await workflow.execute_local_activity(
+            name,
+            argument,
+            result_type=kind,
+            start_to_close_timeout=timedelta(seconds=5),
+            schedule_to_close_timeout=timedelta(seconds=10),
+            retry_policy=_NEAR,
+            summary=summary,
+        )
+    except ActivityError as ended:
+        if isinstance(ended.cause, ApplicationError) and ended.cause.non_retryable:
+            raise
+        return await workflow.execute_activity(
+            name,
+            argument,
+            result_type=kind,
+            start_to_close_timeout=timedelta(seconds=30),
+            retry_policy=_FOREVER,
+            summary=summary or f"{name}, while the store is out of reach",
+        )
 
 
 def _summary(batch: list[Item]) -> str:
