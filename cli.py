@@ -1,11 +1,17 @@
 """The command `./hookledger`: each command imports what it needs when it is called."""
 
 import asyncio
+from datetime import datetime
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 import settings as configuration
+from commands.ending import stop
+from commands.times import parse_time
+
+_RUN, _LOOK, _ACT, _DEVELOP = "Run it", "Look", "Act", "Develop"
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -13,6 +19,24 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Receives the webhooks of the Cymmetri Identity Platform; keeps the ledger.",
 )
+ledger = typer.Typer(no_args_is_help=True, help="Asks the ledger: search.")
+new = typer.Typer(no_args_is_help=True, help="Writes the files of a new activity.")
+brake = typer.Typer(no_args_is_help=True, help="The brake, which stops too many removals of access: release.")
+config = typer.Typer(
+    no_args_is_help=True, help="The configuration, hookledger.toml or what HOOKLEDGER_CONFIG names: check."
+)
+app.add_typer(ledger, name="ledger", rich_help_panel=_LOOK)
+app.add_typer(new, name="new", rich_help_panel=_DEVELOP)
+app.add_typer(brake, name="brake", rich_help_panel=_ACT)
+app.add_typer(config, name="config", rich_help_panel=_LOOK)
+
+AsJson = Annotated[bool, typer.Option("--json", help="For programs: JSON instead of text.")]
+Tenant = Annotated[str | None, typer.Option(help="Only this tenant, by its name in hookledger.toml.")]
+Reason = Annotated[str, typer.Option(help="Why; kept in the ledger for auditors.")]
+Actor = Annotated[str | None, typer.Option(help="Who does this; os:YOU if left out.", show_default=False)]
+Delivery = Annotated[str, typer.Argument(help="Receipt id of the delivery, from failures or ledger search.")]
+Activity = Annotated[str | None, typer.Option(help="Only this activity of the delivery.")]
+User = Annotated[str, typer.Argument(help="Login, platform id, or pseudonym from the ledger.")]
 
 
 def load() -> configuration.Settings:
@@ -20,24 +44,39 @@ def load() -> configuration.Settings:
     try:
         return configuration.load()
     except configuration.ConfigError as wrong:
-        typer.secho(str(wrong), err=True, fg="red")
-        raise typer.Exit(2) from None
+        stop(str(wrong))
 
 
-@app.command()
+def moment(text: str | None, option: str) -> datetime | None:
+    """What an option for a time says."""
+    try:
+        return parse_time(text) if text else None
+    except ValueError as wrong:
+        stop(f"{option}: {wrong}")
+
+
+@app.command(rich_help_panel=_RUN)
 def api(
     host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
     port: Annotated[int | None, typer.Option(help="Port to listen on.")] = None,
+    certificate: Annotated[Path | None, typer.Option(help="PEM file, for https.", exists=True)] = None,
+    key: Annotated[Path | None, typer.Option(help="The certificate's key, in PEM.", exists=True)] = None,
 ) -> None:
-    """Runs the webhook listener."""
+    """Runs the webhook listener. Options go before hookledger.toml."""
     from api.serve import serve
     from runtime.logs import start_logging
 
+    if (certificate is None) is not (key is None):
+        stop("--certificate and --key: give both, or neither")
+    settings = load()
+    if certificate and key:
+        tls = configuration.Tls(certificate=certificate, key=key)
+        settings = settings.model_copy(update={"api": settings.api.model_copy(update={"tls": tls})})
     start_logging()
-    serve(load(), host, port)
+    serve(settings, host, port)
 
 
-@app.command()
+@app.command(rich_help_panel=_RUN)
 def worker() -> None:
     """Runs lifecycles and activities."""
     from runtime.logs import start_logging
@@ -49,7 +88,7 @@ def worker() -> None:
     leave(0)
 
 
-@app.command()
+@app.command(rich_help_panel=_RUN)
 def migrate() -> None:
     """Brings the store to this release's schema."""
     from ledger.migrate import MigrationError, migrate_to_head
@@ -57,12 +96,117 @@ def migrate() -> None:
     try:
         changed = migrate_to_head(load().store)
     except MigrationError as wrong:
-        typer.secho(str(wrong), err=True, fg="red")
-        raise typer.Exit(2) from None
+        stop(str(wrong))
     typer.echo("the store is at its newest schema" + ("" if changed else " already"))
 
 
-@app.command()
+@app.command(rich_help_panel=_LOOK)
+def doctor(as_json: AsJson = False) -> None:
+    """Looks at everything: what is configured, what answers, what came, what to press next in the platform.
+
+    Exit codes: 0 nothing is wrong, 1 something is, 2 the configuration cannot be read.
+    """
+    from commands.doctor.command import run
+
+    run(load(), as_object=as_json)
+
+
+@app.command(rich_help_panel=_LOOK)
+def activities(as_json: AsJson = False) -> None:
+    """Lists the activities: on which hooks they are planned, with which options, from which file."""
+    from commands.planned import run
+
+    run(lines=as_json)
+
+
+@app.command(rich_help_panel=_LOOK)
+def failures(
+    tenant: Tenant = None,
+    since: Annotated[str, typer.Option(help="From when on: 7d, 2h, 2026-11-25.")] = "30d",
+    limit: Annotated[int, typer.Option(help="At most so many, the newest.", min=1)] = 100,
+    as_json: AsJson = False,
+) -> None:
+    """Lists work that failed, was refused or is held, why, and the command that runs it again."""
+    from commands.failures import run
+
+    asyncio.run(run(load(), tenant, moment(since, "--since") or parse_time("30d"), limit, lines=as_json))
+
+
+@ledger.command()
+def search(
+    user: Annotated[
+        str | None, typer.Option(help="Any login they ever had, platform id, or pseudonym.")
+    ] = None,
+    hook: Annotated[str | None, typer.Option(help="As the platform spells it: postCreateUser.")] = None,
+    activity: Annotated[str | None, typer.Option(help="An activity's name.")] = None,
+    application: Annotated[str | None, typer.Option(help="The platform's id of an application.")] = None,
+    outcome: Annotated[str | None, typer.Option(help="received, done, failed, refused, duplicate, …")] = None,
+    since: Annotated[str | None, typer.Option(help="7d, 2h, 2026-11-25, 2026-11-25T10:00 (UTC).")] = None,
+    until: Annotated[str | None, typer.Option(help="The same forms; the moment itself is left out.")] = None,
+    tenant: Tenant = None,
+    limit: Annotated[int, typer.Option(help="At most so many entries, the newest.", min=1)] = 100,
+    as_json: AsJson = False,
+) -> None:
+    """Finds entries, oldest first: who, what, for whom, when, how it went. --json: one entry a line."""
+    from commands.search import question, run
+
+    span = moment(since, "--since"), moment(until, "--until")
+    asked = question(user, hook, activity, application, outcome, span, tenant, limit)
+    asyncio.run(run(load(), asked, lines=as_json))
+
+
+@app.command(rich_help_panel=_ACT)
+def redrive(delivery: Delivery, reason: Reason, activity: Activity = None, actor: Actor = None) -> None:
+    """Runs work of a delivery again that failed, was refused or is held; named, also what went well."""
+    from commands.deeds import Deeds
+
+    asyncio.run(Deeds(load(), reason, actor).on_work("redrive", delivery, activity))
+
+
+@app.command(rich_help_panel=_ACT)
+def skip(delivery: Delivery, reason: Reason, activity: Activity = None, actor: Actor = None) -> None:
+    """Gives up open work of a delivery, so that what waits behind it goes on."""
+    from commands.deeds import Deeds
+
+    asyncio.run(Deeds(load(), reason, actor).on_work("skip", delivery, activity))
+
+
+@app.command(rich_help_panel=_ACT)
+def pause(user: User, reason: Reason, tenant: Tenant = None, actor: Actor = None) -> None:
+    """Holds back everything of one person; hooks are still received and answered."""
+    from commands.deeds import Deeds
+
+    asyncio.run(Deeds(load(), reason, actor).on_person("pause", user, tenant))
+
+
+@app.command(rich_help_panel=_ACT)
+def resume(user: User, reason: Reason, tenant: Tenant = None, actor: Actor = None) -> None:
+    """Lets a paused person's work go on."""
+    from commands.deeds import Deeds
+
+    asyncio.run(Deeds(load(), reason, actor).on_person("resume", user, tenant))
+
+
+@brake.command()
+def release(
+    tenant: Annotated[str, typer.Option(help="Its name in hookledger.toml.")],
+    reason: Reason,
+    actor: Actor = None,
+) -> None:
+    """Lets runDeprovision be answered as configured again."""
+    from commands.deeds import Deeds
+
+    asyncio.run(Deeds(load(), reason, actor).release(tenant))
+
+
+@config.command()
+def check() -> None:
+    """Reads the configuration and names every mistake with its line; starts nothing. Exit code 2 for mistakes."""
+    settings = load()
+    typer.echo(f"ok: tenants {', '.join(settings.tenants)}")
+
+
+@app.command(rich_help_panel=_DEVELOP)
 def token(
     tenant: Annotated[str | None, typer.Option(help="Tenant as configured; the first if left out.")] = None,
     life: Annotated[int, typer.Option(help="Seconds until it expires.")] = 3600,
@@ -73,9 +217,58 @@ def token(
     settings = load()
     name = tenant or next(iter(settings.tenants))
     if name not in settings.tenants:
-        typer.secho(f"no tenant {name}; configured are {', '.join(settings.tenants)}", err=True, fg="red")
-        raise typer.Exit(2)
-    typer.echo(mint(name, settings, life=life))
+        stop(f"no tenant {name}; configured are {', '.join(settings.tenants)}")
+    try:
+        typer.echo(mint(name, settings, life=life))
+    except configuration.ConfigError as wrong:
+        stop(str(wrong))
+
+
+@new.command("activity")
+def new_activity(
+    name: Annotated[str, typer.Argument(help="a-z, 0-9 and _. Permanent: it stands in the ledger.")],
+    on: Annotated[
+        list[str], typer.Option(help="Hook that causes it, such as postProvision; may be repeated.")
+    ],
+    directory: Annotated[Path, typer.Option("--dir", help="Where, from the project's root.")] = Path(
+        "activities"
+    ),
+) -> None:
+    """Writes an activity and its test."""
+    from commands.new_activity import run
+
+    run(name, on, directory)
+
+
+@app.command(rich_help_panel=_DEVELOP)
+def dev(
+    port: Annotated[int, typer.Option(help="Port of the webhooks.")] = 8080,
+    ui_port: Annotated[int, typer.Option(help="Port of the Temporal UI.")] = 8233,
+    temporal_port: Annotated[int, typer.Option(help="Port of Temporal.")] = 7233,
+    tls: Annotated[
+        bool, typer.Option("--tls", help="Listen for https, with a certificate made for it.")
+    ] = False,
+    json_logs: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
+) -> None:
+    """Runs everything on this machine until Ctrl-C: Postgres, Temporal with its UI, api and worker."""
+    from dev.stack import Options, run
+
+    options = Options(port=port, ui_port=ui_port, temporal_port=temporal_port, tls=tls, json_logs=json_logs)
+    raise typer.Exit(run(options))
+
+
+@app.command(
+    rich_help_panel=_DEVELOP,
+    add_help_option=False,
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+)
+def simulate(context: typer.Context) -> None:
+    """Plays the platform against a receiver: joiners, movers, leavers; checks every answer."""
+    from dev.simulate.command import simulate as play
+
+    alone = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+    alone.command()(play)
+    alone(args=context.args, prog_name="./hookledger simulate")
 
 
 if __name__ == "__main__":

@@ -125,7 +125,7 @@ def activity(
         give_up=give_up.total_seconds(),
         first_wait=first_wait.total_seconds(),
         longest_wait=longest_wait.total_seconds(),
-        heartbeat=heartbeat.total_seconds() if heartbeat else None,
+        heartbeat=heartbeat.total_seconds() if heartbeat is not None else None,
         batch=50 if bookkeeping else batch,
         after=after,
         hold=on_failure == "hold",

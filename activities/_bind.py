@@ -22,7 +22,7 @@ from activities._errors import Refused, Unavailable
 from activities._event import Event
 from activities._tools import Db, Tools
 from ledger import work
-from ledger.engine import Engine
+from ledger.engine import Engine, reading
 from ledger.events import Stored, load
 from ledger.plan import Job, Plan, Settlement
 
@@ -92,7 +92,7 @@ class _Attempt:
         return [c for c in claimed if c.ref not in off], ended, [c for c in claimed if c.ref in off]
 
     async def _load(self, claimed: Sequence[work.Claimed]) -> dict[str, Stored]:
-        async with self.wiring.engine.connect() as connection:
+        async with reading(self.wiring.engine) as connection:
             return await load(connection, [c.ref.delivery for c in claimed])
 
     async def _run(self, claimed: Sequence[work.Claimed], stored: Mapping[str, Stored], db: Db) -> Outcome:

@@ -13,7 +13,7 @@ from activities._errors import Refused
 from activities._registry import registry
 from activities._tools import Db, Tools
 from ledger import work
-from ledger.engine import Connection
+from ledger.engine import Connection, reading
 from ledger.events import Stored, load
 from ledger.plan import Job, Plan, Ref, Settlement
 
@@ -77,7 +77,7 @@ class Books:
 
     async def _others(self, job: Job, failing: Collection[str]) -> list[Ref]:
         """The person's other books that are due."""
-        async with self.wiring.engine.connect() as connection:
+        async with reading(self.wiring.engine) as connection:
             items = await work.take(connection, job.subject)
         plans = [(item.ref, Plan.from_row(item.plan)) for item in items]
         return [

@@ -10,6 +10,7 @@ from temporalio.exceptions import ApplicationError
 from activities._bind import Wiring
 from activities._books import UNKNOWN_FOR, UNKNOWN_WAIT, Books
 from ledger import work
+from ledger.engine import reading
 from ledger.plan import Item, Job, Ref, Settlement
 
 
@@ -24,7 +25,7 @@ class Machinery:
     @temporal.defn
     async def take(self, subject: str) -> list[Item]:
         """The person's unsettled, due work, in order."""
-        async with self.wiring.engine.connect() as connection:
+        async with reading(self.wiring.engine) as connection:
             return await work.take(connection, subject)
 
     @temporal.defn

@@ -6,6 +6,7 @@ from activities import Event, Hook, Outcome, Tools, activity
 from ledger.people import END, ENDING, GRANT
 
 _REMOVES = re.compile(r"delete|remove|unassign|revoke|de-?provision", re.IGNORECASE)
+_LONGEST_ROLE = 256
 _OF_ROLE = re.compile(r"role", re.IGNORECASE)
 
 
@@ -13,7 +14,7 @@ _OF_ROLE = re.compile(r"role", re.IGNORECASE)
 async def provisioning(event: Event, tools: Tools) -> Outcome:
     action = str(event.request.get("action", ""))
     removes = bool(_REMOVES.search(action))
-    detail = {"action": action[:100]}
+    detail = {"action": action[:100].replace("\x00", "\ufffd")}
     if event.application is None:
         return Outcome("no application named", detail)
     if event.hook == Hook.PRE_PROVISION.name:
@@ -64,4 +65,4 @@ def _roles(event: Event) -> list[str]:
         name = role.get("id") if isinstance(role, dict) else role  # pyright: ignore[reportUnknownVariableType,reportUnknownMemberType]
         if isinstance(name, str) and name:
             found.append(name)
-    return sorted(set(found))
+    return sorted({name.replace("\x00", "\ufffd")[:_LONGEST_ROLE] for name in found})

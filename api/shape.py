@@ -4,8 +4,8 @@ from api.problems import Problem
 from hooks.hook import Hook, Json
 from ledger.receive import Fact
 
-_LONGEST = 512
-"""Characters kept of ids and names that the platform sends."""
+_LONGEST = 256
+"""Characters kept of ids and names that the platform sends: two of them fit an index row of Postgres."""
 _MOST_VERSION = 1 << 62
 
 

@@ -1,7 +1,7 @@
 """Comes before a user is created; may change the user, never refuses; keeps the validate's holds alive."""
 
 from hooks.hook import SAMPLE_USER, Decision, Hook, Kind, Question
-from hooks.user import same_user
+from hooks.user import same_user, user_unchanged
 
 
 def _decide(_: Question) -> Decision:
@@ -17,5 +17,6 @@ HOOK = Hook(
     holds=True,
     decide=_decide,
     answer=same_user,
+    unavailable=user_unchanged,
     sample={"user": SAMPLE_USER},
 )

@@ -1,7 +1,7 @@
 """Comes before a user is updated; may change the user, never refuses."""
 
 from hooks.hook import SAMPLE_USER, Decision, Hook, Kind, Question
-from hooks.user import same_user
+from hooks.user import same_user, user_unchanged
 
 
 def _decide(_: Question) -> Decision:
@@ -16,5 +16,6 @@ HOOK = Hook(
     holds=True,
     decide=_decide,
     answer=same_user,
+    unavailable=user_unchanged,
     sample={"user": SAMPLE_USER},
 )

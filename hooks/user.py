@@ -37,6 +37,11 @@ def code_for(question: Question, clashes: tuple[str, ...]) -> str:
     return "AlreadyExist"
 
 
+def user_unchanged(question: Question) -> Json:
+    """A pre hook never refuses (CONTRACT A): the user as sent."""
+    return {"data": question.user}
+
+
 def validation_unavailable(_: Question) -> Json:
     """Closed: nobody is let through unchecked."""
     return refusal(UNAVAILABLE)

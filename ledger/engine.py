@@ -1,6 +1,7 @@
 """The store's connections: one SQLAlchemy engine per process, and a bare pool for the answer path."""
 
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager
 from typing import Any, Protocol
 
 import asyncpg
@@ -26,10 +27,14 @@ def connect(url: str, *, name: str, pool_size: int, statement_timeout: float) ->
         _driver_url(url),
         pool_size=pool_size,
         max_overflow=0,
-        pool_pre_ping=True,
         hide_parameters=True,
         connect_args={"timeout": 5, "server_settings": _server_settings(name, statement_timeout)},
     )
+
+
+def reading(engine: AsyncEngine) -> AbstractAsyncContextManager[AsyncConnection]:
+    """A connection for single SELECTs, without a transaction around them: one round trip instead of three."""
+    return engine.execution_options(isolation_level="AUTOCOMMIT").connect()
 
 
 def connect_store(store: Store, name: str) -> AsyncEngine:

@@ -10,6 +10,7 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from ledger.engine import reading
 from ledger.plan import Item, Plan, Ref
 
 MOST_TAKEN = 500
@@ -286,7 +287,7 @@ def reader(engine: AsyncEngine) -> Reader:
     """Runs an activity's SELECTs, each in a transaction of its own that is over when it returns."""
 
     async def read(query: Write) -> list[Mapping[str, Any]]:
-        async with engine.connect() as connection:
+        async with reading(engine) as connection:
             rows = await connection.execute(text(query.sql), dict(query.values))
             return [dict(row) for row in rows.mappings()]
 

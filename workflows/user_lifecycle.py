@@ -8,7 +8,7 @@ from typing import Any
 
 from temporalio import workflow
 from temporalio.common import RetryPolicy
-from temporalio.exceptions import ActivityError, ApplicationError
+from temporalio.exceptions import ActivityError, ApplicationError, CancelledError, FailureError
 from temporalio.exceptions import TimeoutError as TimedOut
 
 with workflow.unsafe.imports_passed_through():
@@ -108,7 +108,7 @@ class UserLifecycle:
             settlements = await (
                 self._keep_books(job, batch) if plan.bookkeeping else self._call(job, batch, plan)
             )
-        except ActivityError as ended:
+        except FailureError as ended:
             await self._give_up(lane, batch, plan, ended)
             return
         self.lanes.close(lane, batch)
@@ -134,13 +134,13 @@ class UserLifecycle:
             summary=_summary(batch),
         )
 
-    async def _give_up(self, lane: Lane, batch: list[Item], plan: Plan, ended: ActivityError) -> None:
+    async def _give_up(self, lane: Lane, batch: list[Item], plan: Plan, ended: FailureError) -> None:
         """bind settles what it saw fail; what it could not see is settled here."""
-        cause = ended.cause
+        cause = _cause(ended)
         if isinstance(cause, ApplicationError) and cause.type == "Batch":
             self.lanes.put_back(lane, batch)
             return
-        if isinstance(cause, asyncio.CancelledError) or self.stopping:
+        if isinstance(cause, asyncio.CancelledError | CancelledError) or self.stopping:
             raise ended
         if isinstance(cause, ApplicationError) and cause.non_retryable:
             words = f"{batch[0].ref.activity} gave up ({cause.type}, {cause.message})"
@@ -187,8 +187,8 @@ async def _near_store(name: str, argument: object, kind: type[list[Any]], summar
             retry_policy=_NEAR,
             summary=summary,
         )
-    except ActivityError as ended:
-        if isinstance(ended.cause, ApplicationError) and ended.cause.non_retryable:
+    except FailureError as ended:
+        if not _may_be_lost(_cause(ended)):
             raise
         return await workflow.execute_activity(
             name,
@@ -198,6 +198,18 @@ async def _near_store(name: str, argument: object, kind: type[list[Any]], summar
             retry_policy=_FOREVER,
             summary=summary or f"{name}, while the store is out of reach",
         )
+
+
+def _cause(ended: FailureError) -> BaseException | None:
+    """What ended an activity: a local one's own failure comes bare, a regular one's in an ActivityError."""
+    return ended.cause if isinstance(ended, ActivityError) else ended
+
+
+def _may_be_lost(cause: BaseException | None) -> bool:
+    """Whether the store may be out of reach: it was neither a verdict of the activity's own nor a cancellation."""
+    if isinstance(cause, ApplicationError):
+        return not cause.non_retryable
+    return not isinstance(cause, asyncio.CancelledError | CancelledError)
 
 
 def _summary(batch: list[Item]) -> str:

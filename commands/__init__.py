@@ -1,0 +1,1 @@
+"""What the operators' and developers' commands do; cli.py names them and their options."""

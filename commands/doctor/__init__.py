@@ -1,0 +1,1 @@
+"""`doctor`: what is configured, what answers, what has come and what was turned away, and what to press next."""

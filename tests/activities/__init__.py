@@ -1,0 +1,1 @@
+"""Tests of the activities and of what binds them."""

@@ -1,0 +1,1 @@
+"""Activities of the tests, found as a tenant's would be."""

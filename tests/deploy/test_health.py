@@ -1,0 +1,77 @@
+"""The health checks of api and worker."""
+
+import http.server
+import os
+import socket
+import threading
+import uuid
+from collections.abc import Generator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from temporalio import workflow
+from temporalio.client import Client
+from temporalio.worker import UnsandboxedWorkflowRunner, Worker
+
+from deploy import ready
+from deploy.polling import heard
+
+
+class _Api(http.server.BaseHTTPRequestHandler):
+    status = 200
+
+    def do_GET(self) -> None:
+        self.send_response(type(self).status if self.path == "/health/ready" else 404)
+        self.end_headers()
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the library's name
+        pass
+
+
+@pytest.fixture
+def api(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Generator[type[_Api]]:
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Api) as server:
+        path = tmp_path / "hookledger.toml"
+        path.write_text(f"[api]\nport = {server.server_port}\n")
+        monkeypatch.setenv("HOOKLEDGER_CONFIG", str(path))
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield _Api
+        server.shutdown()
+        thread.join()
+
+
+@pytest.mark.parametrize(("status", "code"), [(200, 0), (503, 1)])
+def test_api_is_healthy_while_it_is_ready(
+    api: type[_Api], monkeypatch: pytest.MonkeyPatch, status: int, code: int
+) -> None:
+    monkeypatch.setattr(api, "status", status)
+    assert ready.main() == code
+
+
+def test_api_is_not_healthy_when_nobody_listens(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        (tmp_path / "hookledger.toml").write_text(f"[api]\nport = {free.getsockname()[1]}\n")
+    monkeypatch.setenv("HOOKLEDGER_CONFIG", str(tmp_path / "hookledger.toml"))
+    assert ready.main() == 1
+
+
+@workflow.defn
+class _Nothing:
+    @workflow.run
+    async def run(self) -> None:
+        pass
+
+
+async def test_worker_is_heard_by_the_name_that_the_sdk_gives_it(client: Client) -> None:
+    task_queue = f"deploy-{uuid.uuid4().hex[:8]}"
+    identity = f"{os.getpid()}@{socket.gethostname()}"
+    assert await heard(identity, task_queue) is None
+    runner = UnsandboxedWorkflowRunner()
+    async with Worker(client, task_queue=task_queue, workflows=[_Nothing], workflow_runner=runner):
+        await client.execute_workflow(_Nothing.run, id=task_queue, task_queue=task_queue)
+        last = await heard(identity, task_queue)
+    assert last is not None
+    assert abs(datetime.now(UTC) - last) < timedelta(minutes=1)
+    assert await heard(f"1@{uuid.uuid4().hex}", task_queue) is None
