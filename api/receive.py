@@ -244,7 +244,10 @@ class Receiver:
         """Decisions have an answer for this; events are the caller's to know about."""
         if heard.hook.unavailable is None:
             raise Problem(
-                503, "store_unavailable", "The ledger is out of reach: nothing was recorded.", _RETRY
+                503,
+                "store_unavailable",
+                "The ledger is out of reach: the hook may not have been recorded.",
+                _RETRY,
             )
         return _json(heard.hook.unavailable(heard.question))
 

@@ -46,7 +46,7 @@ class Parts:
 async def run_worker(settings: Settings) -> None:
     """Runs until SIGTERM or SIGINT, then drains."""
     stop = stop_event()
-    client = await _connect_patiently(stop)
+    client = await connect_patiently(stop)
     if client is None:
         return
     async with assemble(settings, client) as parts:
@@ -93,7 +93,7 @@ def _activities(machinery: Machinery, wiring: Wiring) -> Sequence[Any]:
     return [machinery.take, machinery.bookkeeping, machinery.settle, machinery.lost, *bound]
 
 
-async def _connect_patiently(stop: asyncio.Event) -> Client | None:
+async def connect_patiently(stop: asyncio.Event) -> Client | None:
     """Waits for Temporal and for our search attributes: an unregistered one fails a start for ever."""
     pause, said = 0.2, ""
     while not stop.is_set():

@@ -1,6 +1,8 @@
 """The spine: subjects, deliveries, work, entries, identities, holds, entitlements, and receive()."""
 
+from operator import methodcaller
 from pathlib import Path
+from typing import Any
 
 from alembic import op
 
@@ -14,10 +16,10 @@ _SQL = Path(__file__).with_name("2026_11_25_spine")
 
 def upgrade() -> None:
     # Whole files of several statements need the simple protocol, which SQLAlchemy's own execute does not use.
-    connection = op.get_bind().connection.dbapi_connection
+    connection: Any = op.get_bind().connection.dbapi_connection
     for part in ("tables", "append_only", "receive", "grants"):
         sql = (_SQL / f"{part}.sql").read_text()
-        connection.run_async(lambda driver, sql=sql: driver.execute(sql))
+        connection.run_async(methodcaller("execute", sql))
 
 
 def downgrade() -> None:

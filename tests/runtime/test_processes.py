@@ -5,7 +5,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 
 import pytest
@@ -42,7 +42,7 @@ except ValueError:
 
 
 @contextmanager
-def _process(code: str, **env: str) -> Iterator[subprocess.Popen[str]]:
+def _process(code: str, **env: str) -> Generator[subprocess.Popen[str]]:
     with subprocess.Popen(
         [sys.executable, "-c", code],
         stdout=subprocess.PIPE,

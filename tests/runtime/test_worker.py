@@ -12,7 +12,7 @@ from tests.support import Servers
 
 
 async def test_registered_attributes_let_it_start(client: Client) -> None:
-    connected = await worker._connect_patiently(asyncio.Event())
+    connected = await worker.connect_patiently(asyncio.Event())
     assert connected is not None
     assert await connected.count_workflows("Login IS NULL") is not None
 
@@ -21,7 +21,7 @@ async def test_an_unregistered_attribute_is_waited_for(
     client: Client, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(worker, "SEARCH_ATTRIBUTES", SEARCH_ATTRIBUTES | {"NobodyRegisteredThis": "Keyword"})
-    connecting = asyncio.create_task(worker._connect_patiently(stop := asyncio.Event()))
+    connecting = asyncio.create_task(worker.connect_patiently(stop := asyncio.Event()))
     await asyncio.sleep(0.8)
     assert not connecting.done()
     [line] = [r.getMessage() for r in caplog.records if r.name == "runtime.worker"]
@@ -38,7 +38,7 @@ async def test_a_server_out_of_reach_is_waited_for_until_told_to_stop(
     monkeypatch.setenv("TEMPORAL_ADDRESS", "127.0.0.1:1")
     stop = asyncio.Event()
     with caplog.at_level(logging.WARNING):
-        connecting = asyncio.create_task(worker._connect_patiently(stop))
+        connecting = asyncio.create_task(worker.connect_patiently(stop))
         await asyncio.sleep(0.5)
     assert not connecting.done()
     stop.set()
