@@ -20,8 +20,8 @@ class Vault:
         return nonce + self._cipher.encrypt(nonce, secret.encode(), delivery.encode())
 
     def unseal(self, delivery: str, sealed: bytes) -> str | None:
-        """The secret, or None if it was sealed for another delivery or under another key."""
+        """The secret, or None if it was sealed for another delivery or under another key, or is no seal at all."""
         try:
             return self._cipher.decrypt(sealed[:12], sealed[12:], delivery.encode()).decode()
-        except InvalidTag:
+        except (InvalidTag, ValueError):
             return None

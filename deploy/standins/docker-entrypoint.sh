@@ -9,14 +9,14 @@ if [ ! -s "$PGDATA/PG_VERSION" ]; then
     sed -i "s/^#\?listen_addresses = .*/listen_addresses = '*'/" "$PGDATA/postgresql.conf"
     pg_ctl --wait --options="$(printf ' %q' "${@:2}") -c listen_addresses='' -c unix_socket_directories=/var/run/postgresql" \
         --pgdata="$PGDATA" start
-    export PGPASSWORD=$POSTGRES_PASSWORD PGHOST=/var/run/postgresql
+    export PGPASSWORD=$POSTGRES_PASSWORD
     for script in /docker-entrypoint-initdb.d/*; do
         case $script in
             *.sh) if [ -x "$script" ]; then "$script"; else . "$script"; fi ;;
             *.sql) psql --set=ON_ERROR_STOP=1 --no-psqlrc --username=postgres --dbname=postgres --file="$script" ;;
         esac
     done
-    unset PGPASSWORD PGHOST
+    unset PGPASSWORD
     pg_ctl --mode=fast --wait --pgdata="$PGDATA" stop
 fi
 exec "$@" -c unix_socket_directories=/var/run/postgresql

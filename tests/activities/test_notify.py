@@ -124,6 +124,7 @@ _PAST = "Wed, 21 Oct 2015 07:28:00 GMT"
         ("²", None),
         ("", None),
     ],
+    ids=range(9),
 )
 async def test_retry_after(endpoint: Endpoint, header: str, seconds: float | None) -> None:
     endpoint.answers = [(503, {"retry-after": header})]

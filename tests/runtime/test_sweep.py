@@ -73,13 +73,13 @@ class Person:
         """Lets time pass for this person's rows."""
         back = timedelta(seconds=seconds)
         await self.pool.execute(
-            "UPDATE work SET due = due - $2, claimed_at = claimed_at - $2, lease_until = lease_until - $2 "
+            "UPDATE work SET due = due - $2::interval, claimed_at = claimed_at - $2::interval "
             "WHERE subject = $1",
             self.receipt.subject,
             back,
         )
         await self.pool.execute(
-            "UPDATE rings SET rung_at = rung_at - $2 WHERE subject = $1", self.receipt.subject, back
+            "UPDATE rings SET rung_at = rung_at - $2::interval WHERE subject = $1", self.receipt.subject, back
         )
 
     async def set(self, assignments: str) -> None:
