@@ -122,6 +122,11 @@ work = Table(
     CheckConstraint("state IN ('waiting', 'planned', 'running', 'held', 'settled')"),
     Index("work_open", "subject", "seq", postgresql_where=text("settled_at IS NULL")),
     Index("work_due", "due", postgresql_where=text("settled_at IS NULL")),
+    Index(
+        "work_unconfirmed",
+        "subject",
+        postgresql_where=text("state = 'waiting'::text OR outcome = 'unconfirmed'::text"),
+    ),
 )
 
 faults = Table(
@@ -181,6 +186,7 @@ known_values = Table(
     _text("attribute", key=True),
     _text("value", key=True),
     _uuid("subject", key=True),
+    _time("left_at", null=True),
     Index("known_values_subject", "subject"),
 )
 

@@ -130,11 +130,10 @@ BEGIN
     IF p_check IS NOT NULL AND cardinality(p_values) > 0 THEN
         SELECT array_agg(u.attribute) INTO v_clashes
           FROM unnest(p_attributes, p_values) AS u (attribute, value)
-         WHERE EXISTS (SELECT 1 FROM known_values k JOIN identities i ON i.subject = k.subject
+         WHERE EXISTS (SELECT 1 FROM known_values k
                         WHERE k.tenant = p_tenant AND k.attribute = u.attribute AND k.value = u.value
                           AND (p_check = 'create' OR k.subject <> o_subject)
-                          AND i.archived_at IS NULL
-                          AND (i.left_at IS NULL OR p_release IS NULL OR i.left_at > v_now - p_release))
+                          AND (k.left_at IS NULL OR p_release IS NULL OR k.left_at > v_now - p_release))
             OR EXISTS (SELECT 1 FROM holds h
                         WHERE h.tenant = p_tenant AND h.attribute = u.attribute AND h.value = u.value
                           AND h.expires_at > v_now AND h.subject <> o_subject AND h.login <> p_login);
@@ -191,16 +190,20 @@ BEGIN
         IF v_kept THEN
             DELETE FROM known_values k
              WHERE k.subject = o_subject
-               AND NOT EXISTS (SELECT 1 FROM unnest(p_attributes, p_values) AS u (attribute, value)
-                                WHERE u.attribute = k.attribute AND u.value = k.value);
-            INSERT INTO known_values (tenant, attribute, value, subject)
-            SELECT p_tenant, u.attribute, u.value, o_subject FROM unnest(p_attributes, p_values) AS u (attribute, value)
-            ON CONFLICT DO NOTHING;
+               AND (p_archived OR NOT EXISTS (SELECT 1 FROM unnest(p_attributes, p_values) AS u (attribute, value)
+                                               WHERE u.attribute = k.attribute AND u.value = k.value));
+            INSERT INTO known_values AS k (tenant, attribute, value, subject, left_at)
+            SELECT p_tenant, u.attribute, u.value, o_subject, CASE WHEN p_left THEN v_now END
+              FROM unnest(p_attributes, p_values) AS u (attribute, value)
+             WHERE NOT p_archived
+            ON CONFLICT (tenant, attribute, value, subject) DO UPDATE
+               SET left_at = CASE WHEN p_left THEN coalesce(k.left_at, v_now) END
+             WHERE p_left OR k.left_at IS NOT NULL;
             SELECT array_agg(u.attribute) INTO v_clashes
               FROM unnest(p_attributes, p_values) AS u (attribute, value)
-             WHERE EXISTS (SELECT 1 FROM known_values k JOIN identities i ON i.subject = k.subject
+             WHERE EXISTS (SELECT 1 FROM known_values k
                             WHERE k.tenant = p_tenant AND k.attribute = u.attribute AND k.value = u.value
-                              AND k.subject <> o_subject AND i.archived_at IS NULL AND i.left_at IS NULL);
+                              AND k.subject <> o_subject AND k.left_at IS NULL);
             IF v_clashes IS NOT NULL THEN
                 o_codes := v_clashes;
                 v_notes := v_notes || 'conflict'::text;
@@ -223,7 +226,7 @@ BEGIN
         UPDATE work w SET state = 'planned', due = v_now, settled_at = NULL, outcome = NULL
          WHERE w.subject = o_subject AND w.hook = ANY (p_confirms)
            AND (w.application IS NOT DISTINCT FROM p_application)
-           AND (w.state = 'waiting' OR (w.state = 'settled' AND w.outcome = 'unconfirmed'));
+           AND (w.state = 'waiting' OR w.outcome = 'unconfirmed');
     END IF;
     IF cardinality(p_activities) > 0 AND o_subject IS NOT NULL THEN
         INSERT INTO work (delivery, activity, tenant, subject, seq, hook, application, lane, plan, state, outcome, due,

@@ -75,6 +75,7 @@ CREATE TABLE work (
 ) WITH (fillfactor = 80);
 CREATE INDEX work_open ON work (subject, seq) WHERE settled_at IS NULL;
 CREATE INDEX work_due ON work (due) WHERE settled_at IS NULL;
+CREATE INDEX work_unconfirmed ON work (subject) WHERE state = 'waiting' OR outcome = 'unconfirmed';
 
 -- The last thing an attempt said when it went wrong. Erasable, so never in `entries` or in Temporal.
 CREATE TABLE faults (
@@ -123,12 +124,14 @@ CREATE TABLE identities (
 );
 CREATE INDEX identities_tenant ON identities (tenant);
 
--- Normal forms of the unique attributes of known people. Facts may clash, so nothing here is unique.
+-- Normal forms of the unique attributes of known, unarchived people. Facts may clash, so nothing here is unique.
+-- `left_at` repeats the person's, so that the check is one look-up by key and no join that could be planned badly.
 CREATE TABLE known_values (
     tenant text NOT NULL,
     attribute text NOT NULL,
     value text NOT NULL,
     subject uuid NOT NULL,
+    left_at timestamptz,
     PRIMARY KEY (tenant, attribute, value, subject)
 );
 CREATE INDEX known_values_subject ON known_values (subject);
