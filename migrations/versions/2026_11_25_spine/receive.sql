@@ -126,17 +126,17 @@ BEGIN
         ON CONFLICT (subject) DO UPDATE SET hook = excluded.hook, hash = excluded.hash, at = excluded.at;
     END IF;
 
-    -- Decide: all values or none.
+    -- Decide: all values or none. OFFSET 0 keeps the planner from reading a whole table into a hash for each call.
     IF p_check IS NOT NULL AND cardinality(p_values) > 0 THEN
         SELECT array_agg(u.attribute) INTO v_clashes
           FROM unnest(p_attributes, p_values) AS u (attribute, value)
          WHERE EXISTS (SELECT 1 FROM known_values k
                         WHERE k.tenant = p_tenant AND k.attribute = u.attribute AND k.value = u.value
                           AND (p_check = 'create' OR k.subject <> o_subject)
-                          AND (k.left_at IS NULL OR p_release IS NULL OR k.left_at > v_now - p_release))
+                          AND (k.left_at IS NULL OR p_release IS NULL OR k.left_at > v_now - p_release) OFFSET 0)
             OR EXISTS (SELECT 1 FROM holds h
                         WHERE h.tenant = p_tenant AND h.attribute = u.attribute AND h.value = u.value
-                          AND h.expires_at > v_now AND h.subject <> o_subject AND h.login <> p_login);
+                          AND h.expires_at > v_now AND h.subject <> o_subject AND h.login <> p_login OFFSET 0);
         IF v_clashes IS NOT NULL AND p_verdict = 'passed' THEN
             o_verdict := 'refused';
             o_codes := v_clashes;
@@ -203,7 +203,7 @@ BEGIN
               FROM unnest(p_attributes, p_values) AS u (attribute, value)
              WHERE EXISTS (SELECT 1 FROM known_values k
                             WHERE k.tenant = p_tenant AND k.attribute = u.attribute AND k.value = u.value
-                              AND k.subject <> o_subject AND k.left_at IS NULL);
+                              AND k.subject <> o_subject AND k.left_at IS NULL OFFSET 0);
             IF v_clashes IS NOT NULL THEN
                 o_codes := v_clashes;
                 v_notes := v_notes || 'conflict'::text;
