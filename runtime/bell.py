@@ -101,6 +101,8 @@ class Bell:
         self._people: dict[UUID, _Person] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._slots = asyncio.Semaphore(bell.concurrency)
+        # Bookkeeping is rung for one person at a time: answers and urgent work come first.
+        self._quiet_slot = asyncio.Semaphore(1)
         self._rung: list[UUID] = []
         self.missed = 0
 
@@ -128,26 +130,42 @@ class Bell:
         try:
             running = False
             while person.latest is not None:
-                if not person.urgent:
-                    with contextlib.suppress(TimeoutError):
-                        await asyncio.wait_for(person.wake.wait(), self._bell.bookkeeping_wait)
-                r, person.latest, person.urgent = person.latest, None, False
-                person.wake.clear()
-                if not await self._send(r, running=running):
-                    return
+                slot = await self._turn(person)
+                try:
+                    r, person.latest, person.urgent = person.latest, None, False
+                    person.wake.clear()
+                    if not await self._send(r, running=running):
+                        return
+                finally:
+                    slot.release()
                 running = True
                 await asyncio.sleep(self._bell.coalesce)
         finally:
             del self._people[subject]
 
+    async def _turn(self, person: _Person) -> asyncio.Semaphore:
+        """Waits until this person may be rung: bookkeeping after its pause and in its queue, urgent work at once."""
+        if not person.urgent:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(person.wake.wait(), self._bell.bookkeeping_wait)
+        if not person.urgent:
+            quiet = asyncio.create_task(self._quiet_slot.acquire())
+            woken = asyncio.create_task(person.wake.wait())
+            await asyncio.wait({quiet, woken}, return_when=asyncio.FIRST_COMPLETED)
+            woken.cancel()
+            if quiet.done():
+                return self._quiet_slot
+            quiet.cancel()
+        await self._slots.acquire()
+        return self._slots
+
     async def _send(self, r: Ring, *, running: bool) -> bool:
-        async with self._slots:
-            try:
-                await ring(self._client, self._temporal, r, running=running)
-            except (RPCError, RuntimeError, OSError) as wrong:
-                self.missed += 1
-                log.warning("ring left to the sweep: %s", type(wrong).__name__)
-                return False
+        try:
+            await ring(self._client, self._temporal, r, running=running)
+        except (RPCError, RuntimeError, OSError) as wrong:
+            self.missed += 1
+            log.warning("ring left to the sweep: %s", type(wrong).__name__)
+            return False
         self._rung.append(r.subject)
         return True
 
