@@ -82,6 +82,7 @@ class Receiver:
     async def __call__(self, hook: Hook, request: Request, name: str = "") -> Response:
         """Answers one call, within the deadline, whatever happens."""
         receipt = uuid7()
+        self.bell.answering += 1
         try:
             return await self._answer(hook, request, receipt, name or hook.name)
         except Refusal as refusal:
@@ -95,6 +96,8 @@ class Receiver:
             # Only the type: the text of an error may hold the body.
             log.error("fault %s at %s: %s", receipt, hook.name, type(wrong).__name__)
             return respond(Problem(500, "fault", "Something went wrong here; see the log."), str(receipt))
+        finally:
+            self.bell.answering -= 1
 
     async def _answer(self, hook: Hook, request: Request, receipt: UUID, name: str) -> Response:
         caller = heard = None
@@ -108,6 +111,7 @@ class Receiver:
             if heard is None:
                 raise Problem(408, "too_slow", "The call did not arrive within the deadline.") from None
             self.breaker.failed()
+            log.error("store: no answer within the deadline")
             return self._unavailable(heard)
         except Problem as problem:
             if caller is not None:

@@ -4,15 +4,16 @@ import asyncio
 import contextlib
 import json
 import logging
-from dataclasses import dataclass, field
+from collections.abc import Coroutine
+from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
+from typing import Any
 from uuid import UUID
 
 from temporalio.client import Client
 from temporalio.common import SearchAttributePair, TypedSearchAttributes
 from temporalio.exceptions import WorkflowAlreadyStartedError
-from temporalio.service import RPCError
 
 from runtime.attributes import LOGIN, TENANT
 from settings import Bell as BellSettings
@@ -24,6 +25,8 @@ log = logging.getLogger(__name__)
 MOST_PEOPLE = 20_000
 """People being rung at once; beyond it a ring is left to the sweep."""
 RPC_TIMEOUT = timedelta(seconds=5)
+_GIVE_WAY = 4
+"""While calls are being answered, bookkeeping's rings rest so many times as long as they took."""
 _LONGEST_LOGIN = 255
 """A keyword's column in Temporal's SQL visibility; a longer value would never be accepted, nor the ring."""
 _LONGEST_SUMMARY = 400
@@ -84,85 +87,129 @@ def _beginning(text: str, most: int) -> str:
     return text
 
 
-@dataclass
+@dataclass(slots=True)
 class _Person:
-    latest: Ring | None
-    urgent: bool
-    wake: asyncio.Event = field(default_factory=asyncio.Event)
+    """Somebody to ring for: lined up, being rung, or resting after it."""
+
+    latest: Ring
+    waits: bool = False
+    """`latest` is not rung yet."""
+    urgent: bool = False
+    rung: bool = False
+    rest: asyncio.TimerHandle | None = None
+    busy: bool = False
+    """Being rung for, about to be, or resting."""
 
 
 class Bell:
-    """Coalesces rings per person. What it cannot ring, the sweep will: nothing here is kept."""
+    """Coalesces rings per person. What it cannot ring, the sweep will: nothing here is kept.
+
+    Urgent rings go out at once, `bell.concurrency` of them together. Where only bookkeeping waits, one goes out at
+    a time, and after it a rest while calls are being answered: answers and urgent work come first.
+    """
 
     def __init__(self, client: Client, bell: BellSettings, temporal: TemporalSettings) -> None:
         self._client = client
         self._bell = bell
         self._temporal = temporal
         self._people: dict[UUID, _Person] = {}
+        self._quiet: dict[UUID, float] = {}
+        """Who waits with bookkeeping only, and until when: the longest waiting first."""
+        self._quiet_runs = False
         self._tasks: set[asyncio.Task[None]] = set()
         self._slots = asyncio.Semaphore(bell.concurrency)
-        # Bookkeeping is rung for one person at a time: answers and urgent work come first.
-        self._quiet_slot = asyncio.Semaphore(1)
+        self._draining = False
         self._rung: list[UUID] = []
+        self.answering = 0
+        """Calls being answered now; whoever answers them keeps the count."""
         self.missed = 0
 
     def ring(self, r: Ring, *, urgent: bool) -> None:
         """At once for a person who is not being rung; else one more ring after the one under way.
 
-        A ring that is not urgent (only bookkeeping waits behind it) may be put off for `bell.bookkeeping_wait`.
+        A ring that is not urgent (only bookkeeping waits behind it) is put off for `bell.bookkeeping_wait`, or longer.
         """
         person = self._people.get(r.subject)
-        if person is not None:
-            person.latest = r
-            if urgent:
-                person.urgent = True
-                person.wake.set()
+        if person is None:
+            if len(self._people) >= MOST_PEOPLE:
+                self.missed += 1
+                return
+            person = self._people[r.subject] = _Person(r)
+        person.latest, person.waits = r, True
+        person.urgent = person.urgent or urgent
+        if not person.busy:
+            self._line_up(r.subject, person)
+
+    def _line_up(self, subject: UUID, person: _Person) -> None:
+        if person.urgent:
+            self._quiet.pop(subject, None)
+            person.busy = True
+            self._spawn(self._ring_at_once(subject, person))
+        elif subject not in self._quiet:
+            self._quiet[subject] = asyncio.get_running_loop().time() + self._bell.bookkeeping_wait
+            if not self._quiet_runs:
+                self._quiet_runs = True
+                self._next_quiet()
+
+    def _next_quiet(self) -> None:
+        """Rings for the longest waiting once its wait is over; then, one by one, for all others."""
+        if not self._quiet:
+            self._quiet_runs = False
             return
-        if len(self._people) >= MOST_PEOPLE:
-            self.missed += 1
+        loop = asyncio.get_running_loop()
+        subject, due = next(iter(self._quiet.items()))
+        if due > loop.time():
+            loop.call_at(due, self._next_quiet)
             return
-        person = self._people[r.subject] = _Person(r, urgent)
-        task = asyncio.create_task(self._serve(r.subject, person))
+        del self._quiet[subject]
+        person = self._people[subject]
+        person.busy = True
+        self._spawn(self._ring_quietly(subject, person))
+
+    async def _ring_at_once(self, subject: UUID, person: _Person) -> None:
+        async with self._slots:
+            await self._ring(subject, person)
+
+    async def _ring_quietly(self, subject: UUID, person: _Person) -> None:
+        clock = asyncio.get_running_loop().time
+        began = clock()
+        await self._ring(subject, person)
+        took = clock() - began
+        for _ in range(_GIVE_WAY):
+            if not self.answering or self._draining:
+                break
+            await asyncio.sleep(took)
+        self._next_quiet()
+
+    async def _ring(self, subject: UUID, person: _Person) -> None:
+        person.waits = person.urgent = False
+        if not await self._send(person.latest, running=person.rung):
+            del self._people[subject]
+            return
+        person.rung = True
+        if self._draining:
+            self._rested(subject, person)
+        else:
+            loop = asyncio.get_running_loop()
+            person.rest = loop.call_later(self._bell.coalesce, self._rested, subject, person)
+
+    def _rested(self, subject: UUID, person: _Person) -> None:
+        person.rest, person.busy = None, False
+        if not person.waits:
+            del self._people[subject]
+        else:
+            person.urgent = person.urgent or self._draining
+            self._line_up(subject, person)
+
+    def _spawn(self, ringing: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(ringing)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-
-    async def _serve(self, subject: UUID, person: _Person) -> None:
-        try:
-            running = False
-            while person.latest is not None:
-                slot = await self._turn(person)
-                try:
-                    r, person.latest, person.urgent = person.latest, None, False
-                    person.wake.clear()
-                    if not await self._send(r, running=running):
-                        return
-                finally:
-                    slot.release()
-                running = True
-                await asyncio.sleep(self._bell.coalesce)
-        finally:
-            del self._people[subject]
-
-    async def _turn(self, person: _Person) -> asyncio.Semaphore:
-        """Waits until this person may be rung: bookkeeping after its pause and in its queue, urgent work at once."""
-        if not person.urgent:
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(person.wake.wait(), self._bell.bookkeeping_wait)
-        if not person.urgent:
-            quiet = asyncio.create_task(self._quiet_slot.acquire())
-            woken = asyncio.create_task(person.wake.wait())
-            await asyncio.wait({quiet, woken}, return_when=asyncio.FIRST_COMPLETED)
-            woken.cancel()
-            if quiet.done():
-                return self._quiet_slot
-            quiet.cancel()
-        await self._slots.acquire()
-        return self._slots
 
     async def _send(self, r: Ring, *, running: bool) -> bool:
         try:
             await ring(self._client, self._temporal, r, running=running)
-        except (RPCError, RuntimeError, OSError) as wrong:
+        except Exception as wrong:
             self.missed += 1
             log.warning("ring left to the sweep: %s", type(wrong).__name__)
             return False
@@ -176,8 +223,16 @@ class Bell:
 
     async def drain(self, seconds: float) -> None:
         """Rings what waits, without further waiting; gives up after `seconds`: the sweep has the rest."""
-        for person in self._people.values():
-            person.urgent = True
-            person.wake.set()
-        if self._tasks:
-            await asyncio.wait(self._tasks, timeout=seconds)
+        self._draining = True
+        for subject, person in list(self._people.items()):
+            if person.rest is not None:
+                person.rest.cancel()
+                self._rested(subject, person)
+            elif not person.busy:
+                person.urgent = True
+                self._line_up(subject, person)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while self._tasks:
+                    await asyncio.wait(self._tasks)
+        self._draining = False

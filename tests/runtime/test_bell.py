@@ -184,3 +184,47 @@ async def test_a_login_that_is_not_shown_is_nowhere(client: Client) -> None:
         not in f"{description} {description.raw_description} {await handle.fetch_history()}"
     )
     assert str(r.subject) in (await description.static_summary() or "")
+
+
+async def test_bookkeeping_gives_way_to_calls_being_answered(
+    monkeypatch: pytest.MonkeyPatch, client: Client
+) -> None:
+    """While somebody waits for an answer it is rung for one at a time, with rests; else without."""
+    began: list[float] = []
+    all_rung = asyncio.Event()
+
+    async def slow(*_: Any, **__: Any) -> None:
+        began.append(time.monotonic())
+        if len(began) == 5:
+            all_rung.set()
+        await asyncio.sleep(0.02)
+
+    async def pace(bell: Bell) -> float:
+        began.clear()
+        all_rung.clear()
+        for _ in range(5):
+            bell.ring(_ring(), urgent=False)
+        await asyncio.wait_for(all_rung.wait(), 5)
+        return began[-1] - began[0]
+
+    monkeypatch.setattr(module, "ring", slow)
+    calm, busy = _bell(client, bookkeeping_wait=0.0), _bell(client, bookkeeping_wait=0.0)
+    busy.answering = 16
+    unhurried, hindered = await pace(calm), await pace(busy)
+    assert unhurried >= 4 * 0.02
+    assert hindered >= 4 * 5 * 0.02
+    assert hindered > 2.5 * unhurried
+
+
+async def test_a_ring_that_breaks_does_not_stop_the_others(
+    monkeypatch: pytest.MonkeyPatch, client: Client
+) -> None:
+    async def broken(*_: Any, **__: Any) -> None:
+        raise ValueError("no ring")
+
+    monkeypatch.setattr(module, "ring", broken)
+    bell, people = _bell(client, bookkeeping_wait=0.0), [_ring() for _ in range(3)]
+    for r in people:
+        bell.ring(r, urgent=False)
+    await asyncio.sleep(0.2)
+    assert bell.missed == 3
