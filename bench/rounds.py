@@ -31,7 +31,7 @@ class Size:
 
 
 FULL = Size(7, 3.0, 5.0, 7, 60, 7, (0.5, 5.0), 2.6)
-QUICK = Size(2, 0.7, 1.5, 1, 8, 1, (0.05, 0.4), 2.0)
+QUICK = Size(1, 0.8, 1.5, 1, 8, 1, (0.05, 0.2), 1.6)
 
 
 def measure(size: Size, say: Say, only: frozenset[str] = frozenset({"races", "storms"})) -> Notebook:
