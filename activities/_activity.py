@@ -8,12 +8,16 @@ from typing import Any
 
 from activities._event import Event
 from activities._tools import Tools
-from hooks.hook import Hook, Kind
+from hooks import by_name
+from hooks.hook import Hook
 from ledger.plan import Plan
 from rules.condition import Condition
 
 MAX_QUIET = timedelta(seconds=30)
 """The longest attempt without a heartbeat: above it a dead worker would go unnoticed for too long."""
+
+SEALED_FOR = timedelta(days=2)
+"""A secret's time to live, from the delivery on: whatever needs it must have given up before."""
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
 _TAKEN = frozenset({"take", "bookkeeping", "settle"})
@@ -115,7 +119,7 @@ def activity(
     on_failure: "continue", or "hold": nothing else in its lane runs until an operator redrives or skips it.
     delay: runs so long after receipt, unless one of `cancel_on` has come since.
     confirmed: on an intention, runs when the fact has come, and is dropped if it does not come within `window`.
-    secret: needs the delivery's password; it is sealed until then.
+    secret: needs the delivery's password; it is sealed until then, for two days at most.
     needs_settings: planned only for a configuration that has `[activities.NAME]`.
     bookkeeping: writes only through `tools.db`, so it shares one transaction with its neighbours.
     """
@@ -183,8 +187,10 @@ def _check(made: Activity, on_failure: str, batch: int) -> None:
         )
     if on_failure not in ("continue", "hold"):
         raise ValueError(f'activity {name}: on_failure is "continue" or "hold"')
-    if made.confirmed and any(h.fact or h.kind is Kind.PROBE for h in made.hooks):
-        raise ValueError(f"activity {name}: confirmed=True is for intentions; facts need no confirmation")
+    confirmable = {intention for fact in by_name().values() for intention in fact.confirms}
+    if made.confirmed and not confirmable.issuperset(h.name for h in made.hooks):
+        known = ", ".join(sorted(confirmable))
+        raise ValueError(f"activity {name}: confirmed=True is for intentions that a fact confirms: {known}")
     if made.confirmed and made.delay:
         raise ValueError(f"activity {name}: confirmed=True runs when the fact comes; it takes no delay")
     if batch < 1:
@@ -194,6 +200,13 @@ def _check(made: Activity, on_failure: str, batch: int) -> None:
             f"activity {name}: bookkeeping=True shares a lane with others, so it takes no batch and cannot hold"
         )
     _check_times(name, plan)
+    if (
+        made.secret
+        and plan.give_up + (made.confirmed or made.delay).total_seconds() > SEALED_FOR.total_seconds()
+    ):
+        raise ValueError(
+            f"activity {name}: a secret is kept for {SEALED_FOR.days} days; shorten give_up, delay or window"
+        )
 
 
 def _check_times(name: str, plan: Plan) -> None:

@@ -20,7 +20,7 @@ from temporalio.exceptions import ApplicationError
 from activities._activity import Activity, Outcome
 from activities._errors import Refused, Unavailable
 from activities._event import Event
-from activities._tools import Db, Tools
+from activities._tools import Configured, Db, Tools
 from ledger import work
 from ledger.engine import Engine, reading
 from ledger.events import Stored, load
@@ -39,6 +39,10 @@ class Wiring:
     settings: Mapping[str, Mapping[str, Any]]
     code_version: str
     unseal: Callable[[str, bytes], str | None]
+
+    def configured(self, name: str) -> Configured:
+        """An activity's own table of the configuration."""
+        return Configured(self.settings.get(name, {}))
 
 
 def bind(activity: Activity, wiring: Wiring) -> Callable[[Job], Awaitable[list[Settlement]]]:
@@ -102,7 +106,7 @@ class _Attempt:
             attempt=claimed[0].attempt,
             db=db,
             http=self.wiring.http,
-            settings=self.wiring.settings.get(self.activity.name, {}),
+            settings=self.wiring.configured(self.activity.name),
             heartbeat=self._heartbeat,
         )
         return await self.activity.call(events, tools)

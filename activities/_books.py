@@ -111,7 +111,7 @@ class Books:
             attempt=claim.attempt,
             db=Db(_no_reads),
             http=self.wiring.http,
-            settings=self.wiring.settings.get(activity.name, {}),
+            settings=self.wiring.configured(activity.name),
             heartbeat=temporal.heartbeat,
         )
         outcome = await activity.call([event], tools)

@@ -6,6 +6,7 @@ from typing import Any
 
 import httpx
 
+from activities._errors import Refused
 from ledger.work import Reader, Write
 
 
@@ -25,6 +26,13 @@ class Db:
         return await self.reader(Write(sql, values))
 
 
+class Configured(dict[str, Any]):
+    """`[activities.NAME]` of the configuration. A key that is not there is said, and not tried again."""
+
+    def __missing__(self, key: str) -> Any:
+        raise Refused(f"the configuration's table of this activity has no {key}: add it, then redrive")
+
+
 @dataclass(frozen=True)
 class Tools:
     """One set per call of an activity."""
@@ -36,6 +44,6 @@ class Tools:
     http: httpx.AsyncClient
     """Shared client: 10 s time-outs, no redirects."""
     settings: Mapping[str, Any]
-    """`[activities.NAME]` of the configuration, references resolved."""
+    """`[activities.NAME]` of the configuration, references resolved; a key that is missing refuses the work."""
     heartbeat: Callable[[], None]
     """To be called at least once per declared heartbeat interval."""

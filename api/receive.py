@@ -14,6 +14,7 @@ from starlette.responses import Response
 from starlette.types import Receive
 from uuid_utils.compat import uuid7
 
+from activities._activity import SEALED_FOR
 from activities._planning import Planner
 from api import body as bodies
 from api.auth import Caller, Refusal, Verifier
@@ -35,8 +36,6 @@ log = logging.getLogger(__name__)
 
 RULES = "builtin:1"
 """Names the rules that decided; tenants' own rules will bring their hash."""
-SEALED_FOR = timedelta(days=2)
-"""A secret's time to live: above every activity's give-up time."""
 
 _SAID_IN_TIME = 0.9
 """Share of the deadline after which the answer is given without the store."""
@@ -102,17 +101,18 @@ class Receiver:
     async def _answer(self, hook: Hook, request: Request, receipt: UUID, name: str) -> Response:
         caller = heard = None
         try:
-            async with asyncio.timeout(self._patience):
-                headers, authorization = _headers(request)
-                caller = await self.verifier.authenticate(authorization)
-                heard = await self._hear(hook, name, receipt, caller, headers, request.receive)
-                return await self._rule(heard)
-        except TimeoutError:
-            if heard is None:
-                raise Problem(408, "too_slow", "The call did not arrive within the deadline.") from None
-            self.breaker.failed()
-            log.error("store: no answer within the deadline")
-            return self._unavailable(heard)
+            try:
+                async with asyncio.timeout(self._patience):
+                    headers, authorization = _headers(request)
+                    caller = await self.verifier.authenticate(authorization)
+                    heard = await self._hear(hook, name, receipt, caller, headers, request.receive)
+                    return await self._rule(heard)
+            except TimeoutError:
+                if heard is None:
+                    raise Problem(408, "too_slow", "The call did not arrive within the deadline.") from None
+                self.breaker.failed()
+                log.error("store: no answer within the deadline")
+                return self._unavailable(heard)
         except Problem as problem:
             if caller is not None:
                 words = problem.detail

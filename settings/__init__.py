@@ -178,7 +178,7 @@ class Token(_Table):
             if len(key.material) < least:
                 found.append((("keys", place, "secret"), short))
             if key.name in names[:place]:
-                words = "is also the name of another key: the ledger records by name which key verified"
+                words = "is also the name of another key: refusals tell keys apart by name"
                 found.append((("keys", place, "name"), words))
         if found:
             raise TableError(*found)

@@ -112,7 +112,10 @@ class UserLifecycle:
             await self._give_up(lane, batch, plan, ended)
             return
         self.lanes.close(lane, batch)
-        self.gave_up += [f"{s.ref.activity}: entry {s.entry}" for s in settlements if s.failed]
+        failed = [f"{s.ref.activity}: entry {s.entry}" for s in settlements if s.failed]
+        self.gave_up += failed
+        if failed and plan.hold:
+            self.lanes.hold(lane)
 
     async def _keep_books(self, job: Job, batch: list[Item]) -> list[Settlement]:
         return await _near_store("bookkeeping", job, list[Settlement], _summary(batch))

@@ -62,7 +62,7 @@ def test_every_option_reaches_the_plan() -> None:
         on_failure="hold",
         cancel_on=[Hook.POST_UPDATE_USER],
         confirmed=True,
-        window=days(2),
+        window=days(1),
         secret=True,
         needs_settings=True,
     )
@@ -70,7 +70,7 @@ def test_every_option_reaches_the_plan() -> None:
     assert (plan.timeout, plan.heartbeat, plan.give_up) == (120, 10, 10_800)
     assert (plan.first_wait, plan.longest_wait, plan.batch) == (2, 300, 9)
     assert (plan.after, plan.hold, plan.cancel_on) == ("door", True, ("postUpdateUser",))
-    assert (made.confirmed, made.secret, made.settings_required) == (days(2), True, True)
+    assert (made.confirmed, made.secret, made.settings_required) == (days(1), True, True)
     assert made.planned_on(Hook.PRE_CREATE_USER)
     assert not made.planned_on(Hook.POST_CREATE_USER)
 
@@ -131,6 +131,14 @@ _REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
         lambda: _named("badge", on=[Hook.PRE_PROVISION, Hook.TEST], confirmed=True),
         "confirmed=True is for intentions",
     ),
+    "confirmed by nothing": (
+        lambda: _named("badge", on=[Hook.PRE_PROVISION, Hook.RUN_DEPROVISION], confirmed=True),
+        "confirmed=True is for intentions that a fact confirms: preCreateUser, preProvision, preUpdateUser, ",
+    ),
+    "secret for too long": (
+        lambda: _named("badge", on=Hook.CHANGE_PASSWORD, secret=True, give_up=days(1), delay=days(1.5)),
+        "activity badge: a secret is kept for 2 days; shorten give_up, delay or window",
+    ),
     "confirmed and delayed": (
         lambda: _named("badge", on=Hook.PRE_PROVISION, confirmed=True, delay=days(1)),
         "activity badge: confirmed=True runs when the fact comes; it takes no delay",
@@ -176,6 +184,7 @@ def test_what_just_works() -> None:
     _named("badge", timeout=seconds(31), heartbeat=seconds(5))
     _named("badge", on=[Hook.PRE_PROVISION, Hook.VALIDATE_USER], confirmed=True)
     _named("badge", first_wait=seconds(100))
+    _named("badge", on=Hook.CHANGE_PASSWORD, secret=True, give_up=days(1), delay=days(1))
 
 
 def test_an_unknown_hook_is_named() -> None:

@@ -10,7 +10,7 @@ import pytest
 from temporalio.client import Client, WorkflowExecutionStatus
 
 from activities import Event, Outcome, Refused, Tools, Unavailable
-from activities._tools import Db
+from activities._tools import Configured, Db
 from activities.mail import mail
 from settings import Store
 from tests.activities.desk import an_event
@@ -31,8 +31,9 @@ async def _mail(mailbox: Mailbox, event: Event, key: str = "k:mail", **settings:
         return []
 
     table = {"host": "127.0.0.1", "port": mailbox.port, "from": "no-reply@corp.example"} | settings
+    given = Configured({k: v for k, v in table.items() if v is not None})
     async with httpx.AsyncClient() as http:
-        return await mail.call([event], Tools(key, 1, Db(no_reads), http, table, lambda: None))
+        return await mail.call([event], Tools(key, 1, Db(no_reads), http, given, lambda: None))
 
 
 def _of(**user: Any) -> Event:
@@ -173,3 +174,9 @@ to = "ops@corp.example"
         assert await person.outcomes() == [(1, "mail", "mailed")]
         delivery = await person.pool.fetchval("SELECT id FROM deliveries WHERE subject = $1", person.subject)
         assert _only(mailbox)["Message-ID"] == f"<{delivery}.mail@corp.example>"
+
+
+@pytest.mark.parametrize("key", ["host", "from"])
+async def test_a_table_that_lacks_something_says_so_and_is_not_retried(mailbox: Mailbox, key: str) -> None:
+    with pytest.raises(Refused, match=f"has no {key}: add it, then redrive"):
+        await _mail(mailbox, _of(), "k:mail", **{key: None})

@@ -2,11 +2,14 @@
 
 import asyncio
 import json
+from typing import Any
 
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.client import Client, WorkflowExecutionStatus, WorkflowFailureError
+from temporalio.exceptions import ApplicationError
 
+from activities import _bind
 from ledger import operate
 from tests.support import rows
 from tests.workflows.examples import several
@@ -81,6 +84,30 @@ async def test_a_held_lane_waits_for_the_operator(person: Lifecycle, engine: Asy
     await _operate(person, engine, "redrive", first.seq)
     assert await person.ended() is COMPLETED
     assert [(s, o) for s, a, o in await person.outcomes() if a == "held"][-2:] == [(1, "done"), (2, "done")]
+
+
+async def test_a_failure_that_was_not_heard_of_holds_its_lane_too(
+    person: Lifecycle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A worker that dies between its commit and its report: the next attempt finds the work held."""
+    attempt = vars(_bind)["_Attempt"]
+    fail, lost = vars(attempt)["_fail"], False
+
+    async def unheard(self: Any, *arguments: Any) -> ApplicationError:
+        nonlocal lost
+        ended = await fail(self, *arguments)
+        if lost:
+            return ended
+        lost = True
+        return ApplicationError("lost", type="Lost")
+
+    monkeypatch.setattr(attempt, "_fail", unheard)
+    await person.store("held")
+    await person.send("held")
+    assert await person.ended() is FAILED
+    assert lost
+    assert await person.outcomes() == [(1, "held", "refused")]
+    assert await person.open_work() == 2
 
 
 async def test_a_skipped_piece_frees_its_lane(person: Lifecycle, engine: AsyncEngine) -> None:
