@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import signal
 import sys
 from collections import Counter
@@ -12,7 +13,8 @@ from rules.normal import login as normal_login
 from tests.journeys.processes import ROOT, Journey, own_store, until_settled
 from tests.support import Servers, rows
 
-USERS = 12
+USERS = int(os.environ.get("JOURNEY_USERS", "12"))
+"""How long the stories are that the kills interrupt: JOURNEY_USERS=200 takes some minutes."""
 
 
 async def test_kills_lose_nothing_and_double_nothing(servers: Servers, tmp_path: Path) -> None:
@@ -24,15 +26,15 @@ async def test_kills_lose_nothing_and_double_nothing(servers: Servers, tmp_path:
         await journey.ready()
         story = await _simulate(journey, tmp_path / "record.jsonl")
         for kill in ("worker", "api", "temporal", "worker", "api"):
-            await asyncio.sleep(1.2)
+            await asyncio.sleep(max(1.2, USERS / 20))
             if kill == "temporal":
                 await asyncio.to_thread(journey.kill_temporal)
             else:
                 journey.end(kill, signal.SIGKILL)
                 journey.start(kill)
-        output, _ = await asyncio.wait_for(story.communicate(), 120)
+        output, _ = await asyncio.wait_for(story.communicate(), 120 + 2 * USERS)
         assert story.returncode == 0, output.decode()
-        await until_settled(pool, 90)
+        await until_settled(pool, 90 + USERS)
         await _compare(pool, tmp_path / "record.jsonl")
     finally:
         journey.stop()

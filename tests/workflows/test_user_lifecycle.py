@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
@@ -90,8 +91,9 @@ async def test_a_failure_that_was_not_heard_of_holds_its_lane_too(
     person: Lifecycle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A worker that dies between its commit and its report: the next attempt finds the work held."""
-    attempt = vars(_bind)["_Attempt"]
-    fail, lost = vars(attempt)["_fail"], False
+    attempt: Any = vars(_bind)["_Attempt"]
+    fail: Callable[..., Awaitable[ApplicationError]] = vars(attempt)["_fail"]
+    lost = False
 
     async def unheard(self: Any, *arguments: Any) -> ApplicationError:
         nonlocal lost
