@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -92,7 +92,7 @@ async def test_a_failure_that_was_not_heard_of_holds_its_lane_too(
 ) -> None:
     """A worker that dies between its commit and its report: the next attempt finds the work held."""
     attempt: Any = vars(_bind)["_Attempt"]
-    fail: Callable[..., Awaitable[ApplicationError]] = vars(attempt)["_fail"]
+    fail = cast("Callable[..., Awaitable[ApplicationError]]", vars(attempt)["_fail"])
     lost = False
 
     async def unheard(self: Any, *arguments: Any) -> ApplicationError:
