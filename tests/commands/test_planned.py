@@ -20,7 +20,7 @@ from tests.commands.copied import copied_tree, in_tree
     after="mail",
     batch=20,
     on_failure="hold",
-    delay=days(30),
+    delay=days(1),
     cancel_on=[Hook.POST_CREATE_USER],
     secret=True,
     needs_settings=True,
@@ -42,7 +42,7 @@ def test_a_row_says_every_option() -> None:
         retry_waits=(1, 100),
         give_up=86_400,
         options=[
-            "delay 30 days",
+            "delay 24 hours",
             "cancelled by postCreateUser",
             "batch 20",
             "failure holds the lane",

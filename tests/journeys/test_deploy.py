@@ -6,7 +6,7 @@ import uuid
 from datetime import timedelta
 from pathlib import Path
 
-from temporalio.api.enums.v1 import EventType
+from temporalio.api.enums.v1 import EventType, WorkflowTaskFailedCause
 
 from ledger.engine import Pool
 from ledger.receive import Planned, Receipt, receive
@@ -80,7 +80,14 @@ async def test_added_and_removed_activities_with_open_workflows(servers: Servers
         ]
         for receipt in receipts:
             history = await client.get_workflow_handle(receipt.workflow_id or "").fetch_history()
-            failed = [e for e in history.events if e.event_type == EventType.EVENT_TYPE_WORKFLOW_TASK_FAILED]
+            # A ring that came while a run was ending: Temporal has the task done again, and nothing has failed.
+            rung = WorkflowTaskFailedCause.WORKFLOW_TASK_FAILED_CAUSE_UNHANDLED_COMMAND
+            failed = [
+                e
+                for e in history.events
+                if e.event_type == EventType.EVENT_TYPE_WORKFLOW_TASK_FAILED
+                and e.workflow_task_failed_event_attributes.cause != rung
+            ]
             assert failed == []
     finally:
         journey.stop()
