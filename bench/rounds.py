@@ -20,7 +20,8 @@ class Size:
     rounds: int
     race_s: float
     ack_s: float
-    """Longer: rings for bookkeeping begin a second after the first answers, and must not escape."""
+    """Longer: rings for bookkeeping begin a second after the first answers. They give way to answers, so that most of
+    the new people of a race are rung for after it; what that work costs is the storms' to measure."""
     storm_rounds: int
     storm_users: int
     spread_rounds: int
