@@ -41,8 +41,10 @@ User = Annotated[str, typer.Argument(help="Login, platform id, or pseudonym from
 
 def load() -> configuration.Settings:
     """The configuration, or its mistakes on standard error and exit code 2."""
+    from runtime.configuration import load_checked
+
     try:
-        return configuration.load()
+        return load_checked()
     except configuration.ConfigError as wrong:
         stop(str(wrong))
 

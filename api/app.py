@@ -3,10 +3,10 @@
 import asyncio
 import contextlib
 import gc
-import logging
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
+import httpx
 import uuid_utils
 from fastapi import FastAPI
 from starlette.exceptions import HTTPException
@@ -17,20 +17,19 @@ from starlette.types import ASGIApp
 from activities._planning import Planner
 from activities._registry import registry
 from api.auth import Verifier
+from api.background import Background
 from api.health import live, ready
 from api.problems import Problem, respond
 from api.receive import Receiver
 from api.routes import HookPaths, add_hooks
 from hooks.hook import Hook
-from ledger.engine import Pool, StoreErrors, open_pool
-from ledger.refusals import write_refusals
-from ledger.sweep import note_rung_by_pool
+from ledger.engine import open_pool
+from rules.decision import DecisionTools
 from runtime.bell import Bell
 from runtime.client import connect
+from runtime.configuration import compiled
 from runtime.version import code_version
 from settings import Settings
-
-log = logging.getLogger(__name__)
 
 _DESCRIPTION = (
     "Receives the webhooks of the Cymmetri Identity Platform. Every call carries its token as a bearer."
@@ -48,9 +47,13 @@ def make_app(settings: Settings) -> ASGIApp:
         verifier = Verifier(settings.tenants, fingerprint_key=settings.fingerprint_key)
         planner = Planner(settings.activities)
         version = code_version(tuple(registry()))
+        tools = DecisionTools(httpx.AsyncClient(timeout=settings.api.deadline, follow_redirects=False))
         app.state.pool = pool
-        app.state.receiver = receiver = Receiver(settings, verifier, planner, bell, pool, version)
-        notes = asyncio.create_task(_take_notes(receiver, bell, pool))
+        app.state.receiver = receiver = Receiver(
+            settings, compiled(settings), verifier, planner, bell, pool, tools, version
+        )
+        background = Background(receiver, bell, pool)
+        notes = asyncio.create_task(background.run())
         # What was loaded stays for good: looking through it for garbage would hold answers up for 0.1 s at a time.
         gc.collect()
         gc.freeze()
@@ -61,8 +64,9 @@ def make_app(settings: Settings) -> ASGIApp:
             notes.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await notes
-            await _write_notes(receiver, bell, pool)
+            await background.write_notes()
             await verifier.close()
+            await tools.http.aclose()
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(pool.close(), 5)
 
@@ -94,21 +98,3 @@ async def _not_here(_: Request, wrong: Exception) -> Response:
     }.get(status, ("refused", "The call was turned away."))
     headers = wrong.headers if isinstance(wrong, HTTPException) else None
     return respond(Problem(status, code, words, headers), str(uuid_utils.uuid7()))
-
-
-async def _take_notes(receiver: Receiver, bell: Bell, pool: Pool) -> None:
-    while True:
-        await asyncio.sleep(1)
-        await _write_notes(receiver, bell, pool)
-
-
-async def _write_notes(receiver: Receiver, bell: Bell, pool: Pool) -> None:
-    """What the answer path need not wait for: who was rung, who was turned away. Losing it costs a needless ring."""
-    rung, refused = bell.rung(), receiver.refusals.drain()
-    try:
-        if rung:
-            await note_rung_by_pool(pool, rung)
-        if refused:
-            await write_refusals(pool, refused)
-    except StoreErrors as wrong:
-        log.warning("notes lost: %s", type(wrong).__name__)

@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
@@ -25,17 +25,20 @@ from api.shape import fact_of, platform_id, request_of, storable
 from hooks.hook import Hook, Json, Question, Ruling
 from hooks.secrets import TooDeep, cut
 from ledger.engine import Pool, StoreErrors
-from ledger.receive import Delivery, Person, Planned, Receipt, receive
+from ledger.known import last_known
+from ledger.receive import Delivery, Note, Person, Planned, Receipt, receive
+from rules.consulting import consult
+from rules.decision import DecisionTools
+from rules.expressions import Asked
 from rules.normal import normal, unique_values
+from rules.opinion import Opinion, outcome_of
+from rules.policy import Policy
 from runtime.bell import Bell, Ring
 from runtime.vault import Vault
 from runtime.workflow_id import workflow_id
 from settings import Settings, Tenant
 
 log = logging.getLogger(__name__)
-
-RULES = "builtin:1"
-"""Names the rules that decided; tenants' own rules will bring their hash."""
 
 _SAID_IN_TIME = 0.9
 """Share of the deadline after which the answer is given without the store."""
@@ -53,7 +56,9 @@ class _Heard:
     receipt: UUID
     caller: Caller
     tenant: Tenant
-    question: Question
+    policy: Policy
+    request: Json
+    user: Json
     raw: bytes
     only_request: bool
     """The body holds the request and nothing beside it."""
@@ -64,9 +69,19 @@ class Receiver:
     """One per process: called for every hook."""
 
     def __init__(
-        self, settings: Settings, verifier: Verifier, planner: Planner, bell: Bell, pool: Pool, version: str
+        self,
+        settings: Settings,
+        policies: Mapping[str, Policy],
+        verifier: Verifier,
+        planner: Planner,
+        bell: Bell,
+        pool: Pool,
+        tools: DecisionTools,
+        version: str,
     ) -> None:
         self.settings = settings
+        self.policies = policies
+        self.tools = tools
         self.verifier = verifier
         self.planner = planner
         self.bell = bell
@@ -77,6 +92,10 @@ class Receiver:
         self.refusals = Refusals()
         self._key = settings.fingerprint_key[:64]
         self._patience = settings.api.deadline * _SAID_IN_TIME
+
+    def use(self, settings: Settings, policies: Mapping[str, Policy]) -> None:
+        """Decides by other rules from the next call on. What the tenants' tokens are stays as it was at the start."""
+        self.settings, self.policies = settings, policies
 
     async def __call__(self, hook: Hook, request: Request, name: str = "") -> Response:
         """Answers one call, within the deadline, whatever happens."""
@@ -112,7 +131,7 @@ class Receiver:
                     raise Problem(408, "too_slow", "The call did not arrive within the deadline.") from None
                 self.breaker.failed()
                 log.error("store: no answer within the deadline")
-                return self._unavailable(heard)
+                return self._unavailable(heard, self._opinion(heard, None))
         except Problem as problem:
             if caller is not None:
                 words = problem.detail
@@ -139,7 +158,9 @@ class Receiver:
             receipt=receipt,
             caller=caller,
             tenant=tenant,
-            question=Question(inner, inner.get("user") or {}, tenant),
+            policy=self.policies[caller.tenant],
+            request=inner,
+            user=inner.get("user") or {},
             raw=raw,
             only_request=len(whole) == 1 and inner is not whole,
             source_id=source_id.decode("latin-1")[:255] if source_id else None,
@@ -147,12 +168,17 @@ class Receiver:
 
     async def _rule(self, heard: _Heard) -> Response:
         """Decides, records, answers; rings once the answer is certain."""
-        hook, question = heard.hook, heard.question
-        decision = hook.decide(question)
-        delivery = self._delivery(heard, decision.verdict)
+        hook = heard.hook
         if self.breaker.is_open:
-            return self._unavailable(heard)
+            return self._unavailable(heard, self._opinion(heard, None))
+        before = None
         try:
+            if hook.name in heard.policy.knowing:
+                before = await self._last_known(heard)
+            opinion = self._opinion(heard, before, await self._consulted(heard, before))
+            question = Question(heard.request, heard.user, heard.tenant, heard.policy, opinion)
+            decision = hook.decide(question)
+            delivery = self._delivery(heard, question, decision.verdict)
             got = await receive(self.pool, delivery)
         except (asyncpg.DataError, asyncpg.ProgramLimitExceededError) as wrong:
             log.warning("not storable: %s (%s)", heard.receipt, wrong.sqlstate)
@@ -160,22 +186,40 @@ class Receiver:
         except StoreErrors as wrong:
             self.breaker.failed()
             log.error("store: %s (%s)", type(wrong).__name__, getattr(wrong, "sqlstate", None))
-            return self._unavailable(heard)
+            return self._unavailable(heard, self._opinion(heard, before))
         self.breaker.succeeded()
         if got.planned:
             self._ring(delivery, got)
-        return _json(hook.answer(question, decision, Ruling(got.verdict, tuple(got.codes))))
+        return _json(hook.answer(question, decision, Ruling(got.verdict, tuple(got.codes), tuple(got.names))))
 
-    def _delivery(self, heard: _Heard, verdict: str) -> Delivery:
-        hook, question, tenant, caller = heard.hook, heard.question, heard.tenant, heard.caller
+    async def _last_known(self, heard: _Heard) -> Json | None:
+        login = normal("login", heard.user["login"], heard.user, heard.tenant.region) or ""
+        return await last_known(self.pool, heard.caller.tenant, platform_id(heard.user), login)
+
+    def _asked(self, heard: _Heard, before: Json | None) -> Asked:
+        return Asked(heard.hook.name, heard.caller.tenant, heard.request, heard.user, before)
+
+    async def _consulted(self, heard: _Heard, before: Json | None) -> Mapping[str, object] | None:
+        """What decisions in Python say, where rules of this hook name any."""
+        rules = heard.policy.python.get(heard.hook.name)
+        if not rules:
+            return None
+        return await consult(rules, self._asked(heard, before), self.tools, heard.tenant.rules.python_timeout)
+
+    def _opinion(
+        self, heard: _Heard, before: Json | None, said: Mapping[str, object] | None = None
+    ) -> Opinion:
+        if heard.policy.by_hook.get(heard.hook.name):
+            return heard.policy.opinion(self._asked(heard, before), said)
+        return Opinion(heard.user)
+
+    def _delivery(self, heard: _Heard, question: Question, verdict: str) -> Delivery:
+        hook, tenant, caller, opinion = heard.hook, heard.tenant, heard.caller, question.opinion
         try:
-            kept = cut(hook.keep(question.request), self.settings.api.max_depth)
+            kept = cut(hook.keep(heard.request), self.settings.api.max_depth)
         except TooDeep:
             raise bodies.too_deep() from None
         work = self.planner.plan(hook, kept, caller.tenant) if hook.about_user else []
-        values: list[tuple[str, str]] = []
-        if hook.check or hook.whole_user:
-            values = sorted(unique_values(question.user, tenant.unique, tenant.region))
         brake = tenant.deprovision if hook.braked and verdict == "deprovision" else None
         return Delivery(
             id=heard.receipt,
@@ -186,15 +230,15 @@ class Receiver:
             actor=self._actor(caller),
             acting_for=self._pseudonym(caller.delegatee) if caller.delegatee else None,
             code_version=self.version,
-            rules_hash=RULES,
-            person=self._person(heard) if hook.about_user else None,
-            application=storable(hook.application(question.request)),
+            rules_hash=heard.policy.hash,
+            person=self._person(heard, opinion) if hook.about_user else None,
+            application=storable(hook.application(heard.request)),
             creates=hook.creates,
             fact=hook.fact,
-            identity=fact_of(question.user) if hook.whole_user else None,
+            identity=fact_of(heard.user) if hook.whole_user else None,
             check=hook.check,
             hold=timedelta(seconds=tenant.hold_seconds) if hook.holds else None,
-            values=values,
+            values=_values(heard, opinion),
             release=timedelta(days=tenant.leavers_release_days),
             brake=brake.brake if brake else None,
             brake_window=timedelta(seconds=brake.brake_window) if brake else timedelta(0),
@@ -204,18 +248,31 @@ class Receiver:
             work=work,
             sealed=self._sealed(heard, work),
             sealed_for=SEALED_FOR,
+            codes=[f"rule:{opinion.refusal.rule}"] if opinion.refusal and verdict == "refused" else (),
+            shadowed=sorted(heard.policy.shadowed) if hook.check else (),
+            patch=bodies.write(opinion.changed) if opinion.changed else None,
+            notes=_notes(opinion),
+            wishes=opinion.wishes,
         )
 
-    def _person(self, heard: _Heard) -> Person:
-        user = heard.question.user
+    def _person(self, heard: _Heard, opinion: Opinion) -> Person:
+        user = heard.user
         subject = uuid7()
         shown = user["login"] if self.settings.temporal.show_login else None
         return Person(
-            login=normal("login", user["login"], user, heard.tenant.region) or "",
+            login=self._asked_for(opinion) or normal("login", user["login"], user, heard.tenant.region) or "",
             platform_id=platform_id(user),
             new_subject=subject,
             new_workflow=workflow_id(heard.caller.tenant, shown, subject),
         )
+
+    def _asked_for(self, opinion: Opinion) -> str | None:
+        """Who a login is asked for: the one that was sent is not theirs, and may be somebody else's."""
+        person = next((w.person for w in opinion.wishes if w.attribute == "login"), None)
+        if person is None:
+            return None
+        digest = hashlib.blake2b(person.encode(), key=self._key, digest_size=16, person=b"person")
+        return f"asked for: {digest.hexdigest()}"
 
     def _actor(self, caller: Caller) -> str:
         """Who asked, as the token asserts: the platform's id if it names one, else a pseudonym."""
@@ -229,7 +286,7 @@ class Receiver:
         return hashlib.blake2b(raw, key=self._key, digest_size=16, person=b"twin").digest()
 
     def _sealed(self, heard: _Heard, work: list[Planned]) -> bytes | None:
-        secret = heard.question.request.get("passwordText")
+        secret = heard.request.get("passwordText")
         if not isinstance(secret, str) or not self.planner.needs_secret(work):
             return None
         return self.vault.seal(str(heard.receipt), secret)
@@ -244,7 +301,7 @@ class Receiver:
             urgent=not self.planner.only_bookkeeping(delivery.work),
         )
 
-    def _unavailable(self, heard: _Heard) -> Response:
+    def _unavailable(self, heard: _Heard, opinion: Opinion) -> Response:
         """Decisions have an answer for this; events are the caller's to know about."""
         if heard.hook.unavailable is None:
             raise Problem(
@@ -253,7 +310,8 @@ class Receiver:
                 "The ledger is out of reach: the hook may not have been recorded.",
                 _RETRY,
             )
-        return _json(heard.hook.unavailable(heard.question))
+        question = Question(heard.request, heard.user, heard.tenant, heard.policy, opinion)
+        return _json(heard.hook.unavailable(question))
 
 
 _READ = frozenset(
@@ -275,11 +333,36 @@ def _headers(request: Request) -> tuple[dict[bytes, bytes], str | None]:
     return found, None if authorization is None else authorization.decode("latin-1")
 
 
+def _values(heard: _Heard, opinion: Opinion) -> Sequence[tuple[str, str]]:
+    """What must be unique, sorted; but for the names that the store will find."""
+    if heard.hook.check:
+        wished = {wish.attribute for wish in opinion.wishes}
+        uniques = [u for u in heard.policy.uniques if u.attribute not in wished]
+        return sorted(unique_values(opinion.user, uniques, heard.tenant.region))
+    if heard.hook.whole_user:
+        return sorted(unique_values(heard.user, heard.tenant.unique, heard.tenant.region))
+    return ()
+
+
+def _notes(opinion: Opinion) -> list[Note]:
+    """Entries for what the rules in shadow would have done, and for rules that went wrong: names, never values."""
+    notes: list[Note] = []
+    for finding in opinion.noted:
+        detail = {
+            "rule": finding.rule,
+            "code": finding.code,
+            "attributes": finding.attributes,
+            "words": finding.words,
+        }
+        notes.append(Note(outcome_of(finding), bodies.write({k: v for k, v in detail.items() if v})))
+    return notes
+
+
 def _body(heard: _Heard, kept: Json) -> str:
     """What is stored: the bytes as they came, if nothing had to be cut or left out."""
     if heard.name != heard.hook.name:
         return bodies.write({"request": kept, "hook": heard.name})
-    if kept is heard.question.request and heard.only_request and b"\\" not in heard.raw:
+    if kept is heard.request and heard.only_request and b"\\" not in heard.raw:
         return heard.raw.decode()
     return bodies.write({"request": kept})
 

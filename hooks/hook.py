@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Literal
 
+from rules.opinion import Opinion
+from rules.policy import Policy
 from settings import Tenant
 
 Json = dict[str, Any]
@@ -21,11 +23,13 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """One delivery as the hook sees it: the request, the user in it, and who asks."""
+    """One delivery as the hook sees it: the request, the user in it, who asks, and what the tenant's rules say."""
 
     request: Json
     user: Json
     tenant: Tenant
+    policy: Policy
+    opinion: Opinion
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +42,14 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class Ruling:
-    """What the store made of the decision. `codes` are the clashing attributes, in the tenant's order."""
+    """What the store made of the decision. `codes` are what refused it: clashing attributes, and rules as rule:NAME.
+
+    `names` are what the wishes of the opinion got, in their order.
+    """
 
     verdict: str
     codes: tuple[str, ...] = ()
+    names: tuple[str | None, ...] = ()
 
 
 def _received(_: Question) -> Decision:

@@ -7,7 +7,9 @@ _INPUTS = ("targetAttribute", "cymmetrifield", "defaultValue", "formVeriable", "
 
 
 def _decide(question: Question) -> Decision:
-    """The user's own attribute, else the default, else nothing (DESIGN §6)."""
+    """The tenant's rule, else the user's own attribute, else the default, else nothing (DESIGN §6)."""
+    if question.opinion.mapped is not None:
+        return Decision("answered", value=question.opinion.mapped)
     field = question.request.get("cymmetrifield")
     value = question.user.get(field) if isinstance(field, str) else None
     if value is None or value == "":

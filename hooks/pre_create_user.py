@@ -1,12 +1,7 @@
 """Comes before a user is created; may change the user, never refuses; keeps the validate's holds alive."""
 
-from hooks.hook import SAMPLE_USER, Decision, Hook, Kind, Question
-from hooks.user import same_user, user_unchanged
-
-
-def _decide(_: Question) -> Decision:
-    return Decision("answered")
-
+from hooks.hook import SAMPLE_USER, Hook, Kind
+from hooks.user import answered, user_unnamed, whole_user
 
 HOOK = Hook(
     name="preCreateUser",
@@ -15,8 +10,8 @@ HOOK = Hook(
     creates=True,
     check="create",
     holds=True,
-    decide=_decide,
-    answer=same_user,
-    unavailable=user_unchanged,
+    decide=answered,
+    answer=whole_user,
+    unavailable=user_unnamed,
     sample={"user": SAMPLE_USER},
 )

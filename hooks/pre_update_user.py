@@ -1,12 +1,7 @@
 """Comes before a user is updated; may change the user, never refuses."""
 
-from hooks.hook import SAMPLE_USER, Decision, Hook, Kind, Question
-from hooks.user import same_user, user_unchanged
-
-
-def _decide(_: Question) -> Decision:
-    return Decision("answered")
-
+from hooks.hook import SAMPLE_USER, Hook, Kind
+from hooks.user import answered, user_unnamed, whole_user
 
 HOOK = Hook(
     name="preUpdateUser",
@@ -14,8 +9,8 @@ HOOK = Hook(
     kind=Kind.DECISION,
     check="update",
     holds=True,
-    decide=_decide,
-    answer=same_user,
-    unavailable=user_unchanged,
+    decide=answered,
+    answer=whole_user,
+    unavailable=user_unnamed,
     sample={"user": SAMPLE_USER},
 )

@@ -4,14 +4,18 @@ from hooks.hook import SAMPLE_USER, Decision, Hook, Json, Kind, Question, Ruling
 
 
 def _decide(question: Question) -> Decision:
-    """`always` and `never` as chosen; `rules` removes only what a rule says, and no rule has said so."""
+    """`always` and `never` as chosen; `rules` removes only what a rule says. A rule that fails leaves it undecided."""
     match question.tenant.deprovision.answer:
         case "always":
             return Decision("deprovision")
         case "never":
             return Decision("leave")
-        case _:
+        case _ if question.opinion.removes:
+            return Decision("deprovision")
+        case _ if question.opinion.failed or not question.policy.by_hook["runDeprovision"]:
             return Decision("undecided")
+        case _:
+            return Decision("leave")
 
 
 def _answer(_question: Question, _decision: Decision, ruling: Ruling) -> Json:

@@ -1,12 +1,7 @@
 """Asks, before a user is updated, whether the tenant agrees; a person never clashes with themselves."""
 
-from hooks.hook import SAMPLE_USER, Decision, Hook, Kind, Question
-from hooks.user import validation_unavailable, verdict_on_user
-
-
-def _decide(_: Question) -> Decision:
-    return Decision("passed")
-
+from hooks.hook import SAMPLE_USER, Hook, Kind
+from hooks.user import passed_or_refused, validation_unavailable, verdict_on_user
 
 HOOK = Hook(
     name="validateUpdateUser",
@@ -15,7 +10,7 @@ HOOK = Hook(
     check="update",
     holds=True,
     repeats_are_suspect=False,
-    decide=_decide,
+    decide=passed_or_refused,
     answer=verdict_on_user,
     unavailable=validation_unavailable,
     sample={"user": SAMPLE_USER},

@@ -1,12 +1,7 @@
 """Asks, before a user is created, whether the tenant agrees; holds the unique values if it does."""
 
-from hooks.hook import SAMPLE_USER, Decision, Hook, Kind, Question
-from hooks.user import validation_unavailable, verdict_on_user
-
-
-def _decide(_: Question) -> Decision:
-    return Decision("passed")
-
+from hooks.hook import SAMPLE_USER, Hook, Kind
+from hooks.user import passed_or_refused, validation_unavailable, verdict_on_user
 
 HOOK = Hook(
     name="validateUser",
@@ -16,7 +11,7 @@ HOOK = Hook(
     check="create",
     holds=True,
     repeats_are_suspect=False,
-    decide=_decide,
+    decide=passed_or_refused,
     answer=verdict_on_user,
     unavailable=validation_unavailable,
     sample={"user": SAMPLE_USER},

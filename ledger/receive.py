@@ -12,7 +12,7 @@ from uuid import UUID
 from ledger.engine import Pool
 from ledger.plan import Plan
 
-_CALL = "SELECT * FROM receive({})".format(", ".join(f"${n}" for n in range(1, 43)))
+_CALL = "SELECT * FROM receive({})".format(", ".join(f"${n}" for n in range(1, 55)))
 _COMMITMENT_TAG = b"hookledger/body/v1\x00"
 
 
@@ -51,6 +51,35 @@ class Planned:
 
 
 @dataclass(frozen=True, slots=True)
+class Stem:
+    """A wished name around its count, raw and in normal form. Without a count it is the name itself."""
+
+    before: str
+    after: str
+    normal_before: str
+    normal_after: str
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """A value to be found free: tried plain in the order of `stems`, then the last one with counts from 2 on."""
+
+    rule: str
+    attribute: str
+    stems: tuple[Stem, ...]
+    person: str | None
+    """Who keeps the name over re-hires; None: the person as known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """One more entry for a delivery. `detail` is JSON that names nobody."""
+
+    outcome: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
 class Delivery:
     """Everything receive() needs. `values` are (attribute, normal form), sorted; `hold` holds them if they are free."""
 
@@ -81,6 +110,14 @@ class Delivery:
     work: Sequence[Planned] = ()
     sealed: bytes | None = None
     sealed_for: timedelta = timedelta(0)
+    codes: Sequence[str] = ()
+    """What refused it already, before the store was asked."""
+    shadowed: Sequence[str] = ()
+    """Attributes whose clash is only noted."""
+    patch: str | None = None
+    """JSON of what the answer sets in the user."""
+    notes: Sequence[Note] = ()
+    wishes: Sequence[Wish] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +132,8 @@ class Receipt:
     repeat_of: UUID | None = None
     suspected: bool = False
     planned: int = 0
+    names: Sequence[str | None] = ()
+    """What each wish got; None: nothing was free."""
 
 
 def commit_to(body: str) -> tuple[bytes, bytes]:
@@ -109,8 +148,8 @@ def plan_text(plan: Plan) -> str:
 
 
 def _lock(*parts: str) -> int:
-    digest = hashlib.blake2b("\x00".join(parts).encode(), digest_size=8).digest()
-    return int.from_bytes(digest, "big", signed=True)
+    """As lock_key() in the store computes it."""
+    return int.from_bytes(hashlib.sha256("\x1f".join(parts).encode()).digest()[:8], "big", signed=True)
 
 
 def _locks(d: Delivery) -> list[int]:
@@ -124,6 +163,7 @@ def _locks(d: Delivery) -> list[int]:
         locks.append(_lock("source", d.tenant, d.source_id))
     if d.brake is not None:
         locks.append(_lock("brake", d.tenant))
+    locks += [_lock("naming", d.tenant, wish.attribute) for wish in d.wishes]
     locks.sort()
     return locks
 
@@ -132,6 +172,7 @@ async def receive(pool: Pool, d: Delivery) -> Receipt:
     """One call of the store's receive(). Raises one of ledger.engine.StoreErrors if the store does not answer."""
     salt, commitment = commit_to(d.body)
     person, fact = d.person, d.identity
+    stems = [(place, stem) for place, wish in enumerate(d.wishes, 1) for stem in wish.stems]
     row = await pool.fetchrow(
         _CALL,
         d.tenant,
@@ -176,6 +217,18 @@ async def receive(pool: Pool, d: Delivery) -> Receipt:
         d.sealed_for,
         d.code_version,
         d.rules_hash,
+        d.codes or None,
+        d.shadowed or None,
+        d.patch,
+        [note.outcome for note in d.notes] or None,
+        [note.detail for note in d.notes] or None,
+        [wish.attribute for wish in d.wishes] or None,
+        [wish.person for wish in d.wishes] or None,
+        [place for place, _ in stems] or None,
+        [stem.before for _, stem in stems] or None,
+        [stem.after for _, stem in stems] or None,
+        [stem.normal_before for _, stem in stems] or None,
+        [stem.normal_after for _, stem in stems] or None,
     )
     if row is None:
         raise ConnectionError("receive() gave no row")
@@ -188,4 +241,5 @@ async def receive(pool: Pool, d: Delivery) -> Receipt:
         repeat_of=row[5],
         suspected=row[6],
         planned=row[7],
+        names=row[8] or (),
     )

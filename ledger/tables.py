@@ -97,6 +97,7 @@ bodies = Table(
     _uuid("delivery", key=True),
     Column("salt", LargeBinary, nullable=False),
     _text("body"),
+    _text("patch", null=True),
 )
 
 work = Table(
@@ -273,3 +274,44 @@ rings = Table("rings", metadata, _uuid("subject", key=True), _time("rung_at"), p
 releases = Table("releases", metadata, _text("version", key=True), _time("first_seen"))
 
 activity_names = Table("activity_names", metadata, _text("name", key=True), _text("version"))
+
+names = Table(
+    "names",
+    metadata,
+    _text("tenant", key=True),
+    _text("attribute", key=True),
+    _text("person", key=True),
+    _text("value"),
+    _text("shown"),
+    _uuid("subject"),
+    _uuid("delivery"),
+    _time("at"),
+    Index("names_value", "tenant", "attribute", "value", unique=True),
+)
+
+name_counts = Table(
+    "name_counts",
+    metadata,
+    _text("tenant", key=True),
+    _text("attribute", key=True),
+    _text("stem", key=True),
+    Column("next", Integer, nullable=False),
+)
+
+rule_texts = Table(
+    "rule_texts",
+    metadata,
+    _text("tenant", key=True),
+    _text("hash", key=True),
+    _text("text"),
+    _time("first_seen"),
+)
+
+lookups = Table(
+    "lookups",
+    metadata,
+    _text("tenant", key=True),
+    _text("name", key=True),
+    _text("key", key=True),
+    _text("value"),
+)

@@ -40,6 +40,8 @@ class Unique(Protocol):
     def attribute(self) -> str: ...
     @property
     def form(self) -> str: ...
+    @property
+    def statuses(self) -> tuple[str, ...]: ...
 
 
 def email(value: str) -> str:
@@ -103,13 +105,22 @@ def normal(form: str, value: Any, user: Mapping[str, Any], region: str) -> str |
 
 
 def unique_values(user: Mapping[str, Any], uniques: Sequence[Unique], region: str) -> list[tuple[str, str]]:
-    """(attribute, normal form) of each unique attribute that the user has, in the order of `uniques`."""
+    """(attribute, normal form) of each unique attribute that the user has, in the order of `uniques`.
+
+    An attribute that is unique among some statuses only counts for who has one of them, or none.
+    """
     found: list[tuple[str, str]] = []
     for unique in uniques:
+        if unique.statuses and not _is_among(user.get("status"), unique.statuses):
+            continue
         form = normal(unique.form, value_at(user, unique.attribute), user, region)
         if form is not None:
             found.append((unique.attribute, form))
     return found
+
+
+def _is_among(status: Any, statuses: Sequence[str]) -> bool:
+    return not isinstance(status, str) or not status or status.upper() in {s.upper() for s in statuses}
 
 
 def value_at(user: Mapping[str, Any], path: str) -> Any:

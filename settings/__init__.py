@@ -5,25 +5,23 @@ import binascii
 import os
 import re
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, cast
 from urllib.parse import urlsplit
 
 from pydantic import (
-    AfterValidator,
-    BaseModel,
-    ConfigDict,
     Field,
     ValidationError,
     field_validator,
     model_validator,
 )
 
-from settings.mistakes import Mistake, TableError, Where, dotted, in_words
+from settings.mistakes import Mistake, TableError, Where, in_words
+from settings.places import Placed, Places
 from settings.references import File, Free, Referenced, ReferencedIfThere
-from settings.toml_lines import line_of, lines_of
+from settings.rules import KINDS, Attribute, Code, Mode, Rules, Table, looks_like, merge
 
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
@@ -31,50 +29,40 @@ _KEY_BYTES = {"HS256": 32, "HS384": 48, "HS512": 64}
 
 
 class ConfigError(Exception):
-    """What is wrong with the configuration, one line per mistake: `file:line: dotted.path: what is wrong`."""
+    """What is wrong with the configuration, one line per mistake: `file:line:column: dotted.path: what is wrong`.
+
+    `placed` has the same for those who draw it; it is empty if the file cannot be read at all.
+    """
+
+    def __init__(self, words: str, placed: Sequence[Placed] = ()) -> None:
+        super().__init__(words)
+        self.placed = placed
 
 
-def _looks_like(pattern: str, sentence: str) -> AfterValidator:
-    compiled = re.compile(pattern)
-
-    def check(value: str) -> str:
-        if not compiled.fullmatch(value):
-            raise ValueError(sentence)
-        return value
-
-    return AfterValidator(check)
+Check = Callable[[str, "Tenant"], Iterator[Mistake]]
+"""Looks at one tenant's rules: gives mistakes whose places are relative to the tenant's table."""
 
 
 Count = Annotated[int, Field(ge=1)]
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Pause = Annotated[float, Field(ge=0, le=600)]
 """Seconds that may be none at all."""
-Name = Annotated[str, _looks_like(r"[A-Za-z0-9_-]{1,64}", "must be 1 to 64 letters, digits, - or _")]
+Name = Annotated[str, looks_like(r"[A-Za-z0-9_-]{1,64}", "must be 1 to 64 letters, digits, - or _")]
 Prefix = Annotated[
     str,
-    _looks_like(r"(/[^/\s?#{}]+)*", 'must be "", or begin with / and not end with it, as "/webhook" does'),
+    looks_like(r"(/[^/\s?#{}]+)*", 'must be "", or begin with / and not end with it, as "/webhook" does'),
 ]
-Attribute = Annotated[
-    str, _looks_like(r"[^.\s]+(\.[^.\s]+)*", "must be a dotted path, as attributes.badge is")
-]
-Code = Annotated[
-    str, _looks_like(r"[A-Z][A-Za-z0-9]*", "must be one CamelCase word, as BadgeAlreadyExist is")
-]
-Postgres = Annotated[str, _looks_like(r"postgres(ql)?://.+", "must begin with postgresql://")]
+Postgres = Annotated[str, looks_like(r"postgres(ql)?://.+", "must begin with postgresql://")]
 
 
-class _Table(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
-
-
-class Tls(_Table):
+class Tls(Table):
     """PEM files, relative to the configuration file."""
 
     certificate: File
     key: File
 
 
-class Api(_Table):
+class Api(Table):
     """The listener for webhooks. `deadline` is the time, in seconds, in which every hook is answered."""
 
     host: str = "127.0.0.1"
@@ -87,7 +75,7 @@ class Api(_Table):
     forwarded_allow_ips: str = "127.0.0.1"
 
 
-class Store(_Table):
+class Store(Table):
     """Postgres. `owner_url` is None where it is not given: only migrations need it."""
 
     url: Annotated[Postgres, Referenced] = Field(repr=False)
@@ -96,7 +84,7 @@ class Store(_Table):
     statement_timeout: Seconds = 2.0
 
 
-class Temporal(_Table):
+class Temporal(Table):
     """How we use Temporal. Address, namespace and TLS come from TEMPORAL_* (temporalio.envconfig)."""
 
     show_login: bool = True
@@ -104,7 +92,7 @@ class Temporal(_Table):
     retention_days: Count = 30
 
 
-class Bell(_Table):
+class Bell(Table):
     """Ringing of workflows after an answer, in seconds."""
 
     coalesce: Pause = 0.25
@@ -112,7 +100,7 @@ class Bell(_Table):
     concurrency: Count = 8
 
 
-class Sweep(_Table):
+class Sweep(Table):
     """Looks for work that nobody rang for (`unrung`) or that went quiet, in seconds."""
 
     interval: Seconds = 2.0
@@ -120,7 +108,7 @@ class Sweep(_Table):
     quiet: Seconds = 120.0
 
 
-class Key(_Table):
+class Key(Table):
     """One shared key. `secret` is the text as configured; `material` the bytes that sign."""
 
     secret: Annotated[str, Referenced] = Field(repr=False)
@@ -141,7 +129,7 @@ class Key(_Table):
         return self
 
 
-class Proof(_Table):
+class Proof(Table):
     """Proof by use: a cheap authenticated read of the platform's API, answered 200 for a good token."""
 
     url: str
@@ -156,7 +144,7 @@ class Proof(_Table):
         return url
 
 
-class Token(_Table):
+class Token(Table):
     """How a tenant's tokens are verified: `tenant_id` is their tenantId claim; times are seconds."""
 
     tenant_id: str = ""
@@ -185,15 +173,21 @@ class Token(_Table):
         return self
 
 
-class Unique(_Table):
-    """An attribute no two users share: its dotted path in the user, its normal form, a refusal's code."""
+class Unique(Table):
+    """An attribute no two users share: its dotted path in the user, its normal form, a refusal's code.
+
+    statuses: only people with one of these (any case), or with none at all, count; empty: everybody does.
+    mode: else that of the tenant's rules.
+    """
 
     attribute: Attribute
     form: Literal["login", "email", "mobile", "text"]
     code: Code
+    statuses: tuple[str, ...] = ()
+    mode: Mode | None = None
 
 
-class Deprovision(_Table):
+class Deprovision(Table):
     """Whether runDeprovision removes access; more than `brake` removals in `brake_window` seconds stop it."""
 
     answer: Literal["always", "rules", "never"]
@@ -208,7 +202,7 @@ _DEFAULT_UNIQUE = (
 )
 
 
-class Tenant(_Table):
+class Tenant(Table):
     """One tenant of the platform. `region` (ISO 3166) is where its mobile numbers are at home."""
 
     token: Token
@@ -218,6 +212,7 @@ class Tenant(_Table):
     leavers_release_days: Annotated[int, Field(ge=0)] = 0
     deprovision: Deprovision
     answer_shape: Literal["data", "data+error", "echo"] = "data"
+    rules: Rules = Rules()
 
     @field_validator("region")
     @classmethod
@@ -240,7 +235,7 @@ class Tenant(_Table):
         return unique
 
 
-class Settings(_Table):
+class Settings(Table):
     """Everything that is configured. Made by `load`; frozen."""
 
     fingerprint_key: Annotated[bytes, Referenced] = Field(repr=False)
@@ -271,24 +266,27 @@ class Settings(_Table):
         }
 
 
-def load(path: Path | None = None) -> Settings:
+def load(path: Path | None = None, check: Check | None = None) -> Settings:
     """Reads the configuration: the path given, else $HOOKLEDGER_CONFIG, else ./hookledger.toml.
 
+    `check` looks at each tenant's rules, also while other parts are wrong.
     Raises ConfigError with all mistakes, one per line. Values are never part of its text.
     """
     path = path or Path(os.environ.get("HOOKLEDGER_CONFIG") or "hookledger.toml")
     text, data = _parse(path)
     root = path.resolve().parent
-    found = list(_between_tenants(data, root))
+    places = Places(path, text)
+    found = [*_include(data, path, places), *_between_tenants(data, root)]
+    if check is not None:
+        found += _in_rules(data, root, check)
     settings = None
     try:
         settings = Settings.model_validate(data, context=root)
     except ValidationError as error:
         found += in_words(error, Settings)
     if found or settings is None:
-        lines = lines_of(text)
-        placed = sorted((line_of(lines, where), dotted(where), words) for where, words in found)
-        raise ConfigError("\n".join(f"{path}:{line}: {where}: {words}" for line, where, words in placed))
+        placed = sorted(map(places.place, found), key=lambda p: (str(p.file), p.line, p.column or 0, p.where))
+        raise ConfigError("\n".join(map(str, placed)), placed)
     return settings
 
 
@@ -333,10 +331,69 @@ def _between_tenants(data: dict[str, Any], root: Path) -> Iterator[Mistake]:
                 yield (*where, "keys", place, "secret"), words
 
 
+def _include(data: dict[str, Any], path: Path, places: Places) -> Iterator[Mistake]:
+    """Adds the files that a tenant's rules name to them; their places are kept."""
+    for name, tenant in _tables(data.get("tenants")):
+        rules = tenant.get("rules")
+        names = rules.get("include", []) if isinstance(rules, dict) else []  # pyright: ignore[reportUnknownMemberType,reportUnknownVariableType]
+        for place, file in enumerate(cast("list[Any]", names if isinstance(names, list) else [])):
+            under: Where = ("tenants", name, "rules")
+            if not isinstance(file, str):
+                yield (*under, "include", place), "must be the name of a file, relative to this one"
+                continue
+            try:
+                text, part = _parse(path.parent / file)
+            except ConfigError as wrong:
+                yield (*under, "include", place), str(wrong)
+                continue
+            if "include" in part:
+                yield (*under, "include", place), f"{file} includes others itself: name them here instead"
+                continue
+            moved = merge(cast("dict[str, Any]", rules), part)
+            places.included(path.parent / file, text, under, moved)
+
+
+def _in_rules(data: dict[str, Any], root: Path, check: Check) -> Iterator[Mistake]:
+    """What `check` finds in the rules of every tenant, whatever else is wrong with it, and with other rules of it."""
+    for name, table in _tables(data.get("tenants")):
+        readable, kept = _readable_rules({k: table[k] for k in ("rules", "unique") if k in table}, root)
+        for where, words in check(name, readable) if readable else ():
+            if where[:1] == ("rules",) and len(where) > 2 and isinstance(where[2], int):
+                where = ("rules", where[1], kept[str(where[1])][where[2]], *where[3:])  # noqa: PLW2901
+            yield ("tenants", name, *where), words
+
+
+def _readable_rules(parts: dict[str, Any], root: Path) -> tuple[Tenant | None, dict[str, list[int]]]:
+    """A tenant with the rules that are well-formed, and for each kind the places at which they stand in the file."""
+    stand_in: dict[str, Any] = {
+        "token": {"keys": [], "proof": {"url": "https://stand.in/"}},
+        "deprovision": {"answer": "never"},
+    }
+    bad: set[tuple[str | int, ...]] = set()
+    for _ in range(2):
+        kept: dict[str, list[int]] = {}
+        rules = dict(cast("dict[str, Any]", parts["rules"])) if isinstance(parts.get("rules"), dict) else {}
+        for kind in KINDS:
+            listed = cast("list[Any]", rules[kind]) if isinstance(rules.get(kind), list) else []
+            kept[kind] = [place for place in range(len(listed)) if (kind, place) not in bad]
+            if listed:
+                rules[kind] = [listed[place] for place in kept[kind]]
+        try:
+            return Tenant.model_validate(stand_in | parts | {"rules": rules}, context=root), kept
+        except ValidationError as wrong:
+            bad |= {e["loc"][1:3] for e in wrong.errors(include_input=False) if e["loc"][:1] == ("rules",)}
+    return None, {}
+
+
+def _tables(value: Any) -> Iterator[tuple[str, dict[str, Any]]]:
+    for name, table in cast("dict[str, Any]", value if isinstance(value, dict) else {}).items():
+        if isinstance(table, dict):
+            yield name, cast("dict[str, Any]", table)
+
+
 def _readable_tokens(data: dict[str, Any], root: Path) -> Iterator[tuple[str, Token]]:
-    tenants = data.get("tenants")
-    for name, tenant in cast("dict[str, Any]", tenants if isinstance(tenants, dict) else {}).items():
-        if isinstance(tenant, dict) and "token" in tenant:
+    for name, tenant in _tables(data.get("tenants")):
+        if "token" in tenant:
             try:
                 yield name, Token.model_validate(tenant["token"], context=root)
             except ValidationError:

@@ -3,11 +3,19 @@
 import difflib
 import re
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, cast, get_args
+from typing import Any, NamedTuple, cast, get_args
 
 from pydantic import BaseModel, ValidationError
 
-Where = tuple[str | int, ...]
+
+class Inside(NamedTuple):
+    """The last part of a place: line and column (from 1) inside the text that stands there."""
+
+    line: int
+    column: int
+
+
+Where = tuple[str | int | Inside, ...]
 Mistake = tuple[Where, str]
 
 CHOICES = (
@@ -65,10 +73,10 @@ def _fields_at(where: Where, root: type[BaseModel]) -> list[str]:
     """The keys that the table at this place may have."""
     table: Any = root
     for part in where:
-        fields = cast("type[BaseModel]", table).model_fields
+        fields = {f.alias or name: f for name, f in cast("type[BaseModel]", table).model_fields.items()}
         if isinstance(part, str) and part in fields:
             table = _table_in(fields[part].annotation)
-    return list(cast("type[BaseModel]", table).model_fields)
+    return [field.alias or name for name, field in cast("type[BaseModel]", table).model_fields.items()]
 
 
 def _table_in(annotation: Any) -> Any:
@@ -80,5 +88,6 @@ def _table_in(annotation: Any) -> Any:
 
 def dotted(where: Where) -> str:
     """A place as people write it: tenants.as100.token.keys[0].secret."""
-    text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in where)
+    parts = (part for part in where if not isinstance(part, Inside))
+    text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in parts)
     return text.removeprefix(".")

@@ -18,6 +18,16 @@ def lines_of(text: str) -> dict[Path, int]:
     return scan.lines
 
 
+def contents_of(text: str) -> dict[Path, tuple[int, int]]:
+    """Line and column (from 1) at which the text of every string value begins."""
+    scan = _Scan(text)
+    scan.document()
+    found: dict[Path, tuple[int, int]] = {}
+    for path, start in scan.strings.items():
+        found[path] = text.count("\n", 0, start) + 1, start - text.rfind("\n", 0, start)
+    return found
+
+
 def line_of(lines: dict[Path, int], path: Path) -> int:
     """The line of the path, or of its nearest enclosing table if the key itself is not there."""
     while path and path not in lines:
@@ -32,6 +42,8 @@ class _Scan:
     lines: dict[Path, int] = field(default_factory=dict[Path, int])
     repeated: dict[Path, int] = field(default_factory=dict[Path, int])
     """Arrays of tables: the index of the last one seen."""
+    strings: dict[Path, int] = field(default_factory=dict[Path, int])
+    """Where the text of each string begins, behind its quotes and the first line break of a multi-line one."""
 
     def document(self) -> None:
         table: Path = ()
@@ -87,6 +99,10 @@ class _Scan:
         elif opening == "{":
             self._items("}", path)
         else:
+            if opening in "\"'":
+                long = self.text.startswith(opening * 3, self.at)
+                start = self.at + (3 if long else 1)
+                self.strings[path] = start + (long and self.text.startswith("\n", start))
             match = (_STRING if opening in "\"'" else _SCALAR).match(self.text, self.at)
             self.at = match.end() if match else self.at + 1
 

@@ -29,8 +29,19 @@ class Servers:
         return f"postgresql://{role}:{self.passwords[role]}@127.0.0.1:{self.port}/{database}"
 
 
-def write_configuration(directory: Path, store: Store, extra: str = "", tenant: str = "") -> Settings:
-    """Writes `hookledger.toml` with fresh keys beside it, and loads it. `extra` is more TOML, `tenant` as100's."""
+ON = """
+[tenants.as100.rules]
+mode = "on"
+"""
+
+
+def write_configuration(
+    directory: Path, store: Store, extra: str = "", tenant: str = "", rules: str | None = None
+) -> Settings:
+    """Writes `hookledger.toml` with fresh keys beside it, and loads it. `extra` is more TOML, `tenant` as100's.
+
+    `rules` are the whole `[tenants.as100.rules]`; without them, unique attributes refuse and there are no others.
+    """
     for name in ("webhook.key", "fingerprint.key"):
         (directory / name).write_text(base64.urlsafe_b64encode(os.urandom(48)).decode())
     (directory / "store.url").write_text(store.url)
@@ -45,6 +56,7 @@ owner_url = {{ file = "owner.url" }}
 task_queue = "test-{uuid.uuid4().hex[:8]}"
 [tenants.as100]
 {tenant}
+{ON if rules is None else rules}
 [tenants.as100.token]
 keys = [{{ secret = {{ file = "webhook.key" }} }}]
 [tenants.as100.deprovision]

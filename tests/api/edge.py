@@ -98,16 +98,18 @@ async def listen(settings: Settings) -> AsyncGenerator[Edge]:
         await serving
 
 
-def configure(directory: Path, store: Store, *tenants: str, tenant: str = "", api: str = "") -> Settings:
-    """A configuration with as100 (`tenant` is more of it) and further tenants, each with a key of its own."""
+def configure(
+    directory: Path, store: Store, *tenants: str, tenant: str = "", api: str = "", rules: str | None = None
+) -> Settings:
+    """A configuration with as100 (`tenant` and `rules` are more of it) and further tenants, each with a key of its own."""
     extra = [f"[api]\n{api}"]
     for name in tenants:
         (directory / f"{name}.key").write_text(f"{name} {'k' * 48}")
         extra.append(
             f'[tenants.{name}.token]\nkeys = [{{ secret = {{ file = "{name}.key" }} }}]\n'
-            f'[tenants.{name}.deprovision]\nanswer = "always"'
+            f'[tenants.{name}.deprovision]\nanswer = "always"\n[tenants.{name}.rules]\nmode = "on"'
         )
-    return write_configuration(directory, store, "\n".join(extra), tenant)
+    return write_configuration(directory, store, "\n".join(extra), tenant, rules)
 
 
 class Logged(logging.Handler):

@@ -22,6 +22,20 @@ def mobile() -> str:
     return str(random.randint(6 * 10**9, 10**10 - 1))
 
 
+def person() -> dict[str, Any]:
+    """A whole user that no other test has."""
+    login = unique()
+    return {
+        "login": login,
+        "firstName": "Asha",
+        "lastName": "Example",
+        "email": f"{login}@example.com",
+        "mobile": mobile(),
+        "country": "India",
+        "userType": "Employee",
+    }
+
+
 async def recorded(pool: Pool, login: str, tenant: str = "as100") -> list[dict[str, Any]]:
     """A person's deliveries in order, with what was kept of them."""
     found = await rows(

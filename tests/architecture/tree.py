@@ -18,6 +18,7 @@ PACKAGES = (
     "bench",
     "commands",
     "dev",
+    "decisions",
     "hooks",
     "ledger",
     "migrations",

@@ -17,6 +17,7 @@ from rules.normal import LONGEST, email, login, mobile, text, unique_values
 class Unique:
     attribute: str
     form: str
+    statuses: tuple[str, ...] = ()
 
 
 UNIQUES = (Unique("login", "login"), Unique("email", "email"), Unique("mobile", "mobile"))

@@ -1,0 +1,74 @@
+"""What an api does beside answering: notes that need not be waited for, rules' texts, and the numbers that rules ask."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Mapping
+
+from api.receive import Receiver
+from ledger.engine import Pool, StoreErrors
+from ledger.known import holders, keep_rules, lookup_table, people
+from ledger.refusals import write_refusals
+from ledger.sweep import note_rung_by_pool
+from rules.policy import Policy
+from runtime.bell import Bell
+
+log = logging.getLogger(__name__)
+
+_REFRESH = 5.0
+"""Seconds between two looks at the numbers and tables of the store that rules ask for."""
+
+
+class Background:
+    """One per process. A lost store only delays what it does."""
+
+    def __init__(self, receiver: Receiver, bell: Bell, pool: Pool) -> None:
+        self._receiver = receiver
+        self._bell = bell
+        self._pool = pool
+        self._kept: set[tuple[str, str]] = set()
+        self._refreshed: Mapping[str, Policy] | None = None
+        self._refresh_at = 0.0
+
+    async def run(self) -> None:
+        """Until cancelled. What new rules need is fetched at once."""
+        while True:
+            await self.write_notes()
+            try:
+                await self._keep_rules()
+                await self._refresh()
+            except StoreErrors as wrong:
+                log.warning("rules not refreshed: %s", type(wrong).__name__)
+            await asyncio.sleep(1)
+
+    async def write_notes(self) -> None:
+        """Who was rung, who was turned away. Losing it costs a needless ring."""
+        rung, refused = self._bell.rung(), self._receiver.refusals.drain()
+        try:
+            if rung:
+                await note_rung_by_pool(self._pool, rung)
+            if refused:
+                await write_refusals(self._pool, refused)
+        except StoreErrors as wrong:
+            log.warning("notes lost: %s", type(wrong).__name__)
+
+    async def _keep_rules(self) -> None:
+        for tenant, policy in self._receiver.policies.items():
+            if (tenant, policy.hash) not in self._kept:
+                await keep_rules(self._pool, tenant, policy.hash, policy.text)
+                self._kept.add((tenant, policy.hash))
+
+    async def _refresh(self) -> None:
+        policies = self._receiver.policies
+        if policies is self._refreshed and time.monotonic() < self._refresh_at:
+            return
+        for tenant, policy in policies.items():
+            counts, asks = policy.dialect.counts, policy.asks
+            if "people" in asks:
+                counts.people = await people(self._pool, tenant)
+            if "holders" in asks:
+                counts.holders = await holders(self._pool, tenant)
+            for name in policy.stored_tables:
+                policy.dialect.tables[name] = await lookup_table(self._pool, tenant, name)
+        self._refreshed = policies
+        self._refresh_at = time.monotonic() + _REFRESH
