@@ -12,7 +12,6 @@ from fastapi import FastAPI
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.types import ASGIApp
 
 from activities._planning import Planner
 from activities._registry import registry
@@ -36,7 +35,7 @@ _DESCRIPTION = (
 )
 
 
-def make_app(settings: Settings) -> ASGIApp:
+def make_app(settings: Settings) -> HookPaths:
     """The application, not yet started. Starting needs neither store nor Temporal: it takes hooks once the store is there."""
 
     @asynccontextmanager

@@ -73,8 +73,9 @@ class HookPaths:
     One look-up instead of a pattern per route. Everything else, a wrong method included, is the application's.
     """
 
-    def __init__(self, app: ASGIApp, prefix: str, receiver: Receiver) -> None:
-        self._app = app
+    def __init__(self, app: FastAPI, prefix: str, receiver: Receiver) -> None:
+        self.state = app.state
+        self._app: ASGIApp = app
         self._receiver = receiver
         self._under = f"{prefix}/".lower()
         self._hooks = {f"{prefix}/{hook.name}": hook for hook in by_name().values()}

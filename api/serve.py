@@ -2,6 +2,8 @@
 
 import asyncio
 import logging
+import signal
+import socket
 from collections.abc import Generator
 from contextlib import contextmanager
 
@@ -9,6 +11,8 @@ import uvicorn
 import uvloop
 
 from api.app import make_app
+from api.reloading import Reloading
+from api.routes import HookPaths
 from runtime.shutdown import leave, stop_event
 from settings import Settings
 
@@ -21,6 +25,15 @@ _GRACE = 10
 class _Server(uvicorn.Server):
     """Leaves signals to us: uvicorn would raise them again after draining, and end with their number."""
 
+    def __init__(self, config: uvicorn.Config, app: HookPaths) -> None:
+        super().__init__(config)
+        self._hooks = app
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            Reloading(self._hooks.state.receiver).listen()
+
     @contextmanager
     def capture_signals(self) -> Generator[None]:
         yield
@@ -28,10 +41,10 @@ class _Server(uvicorn.Server):
 
 def serve(settings: Settings, host: str | None = None, port: int | None = None) -> None:
     """Listens until SIGTERM or SIGINT; calls under way are answered, waiting rings are rung. Ends the process."""
-    api = settings.api
+    api, app = settings.api, make_app(settings)
     server = _Server(
         uvicorn.Config(
-            make_app(settings),
+            app,
             host=host or api.host,
             port=api.port if port is None else port,
             http="httptools",
@@ -47,8 +60,10 @@ def serve(settings: Settings, host: str | None = None, port: int | None = None) 
             timeout_graceful_shutdown=_GRACE,
             timeout_keep_alive=30,
             backlog=2048,
-        )
+        ),
+        app,
     )
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until there are rules to be loaded again
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_until_stopped(server))
     leave(0 if server.started else 3)

@@ -6,7 +6,7 @@ import signal
 import ssl
 import sys
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from http import HTTPStatus
@@ -23,6 +23,7 @@ from dev.relay import Relay
 from dev.screen import Ready, Screen
 from dev.supervisor import Command, Supervisor
 from runtime.attributes import SEARCH_ATTRIBUTES
+from runtime.configuration import load_checked
 
 ROOT = Path(__file__).resolve().parent.parent
 _POSTGRES_PORT = 5499
@@ -90,6 +91,7 @@ class _Stack:
         self._show = show
         self._stop = stop
         self._supervisor = Supervisor(directory, show.report)
+        self._rules = _Changes(())
         self._environment = {
             name: value for name, value in os.environ.items() if not name.startswith("TEMPORAL_")
         }
@@ -129,12 +131,15 @@ class _Stack:
             self._start_command("api", "--port", str(self._options.port), *self._tls_options())
             self._start_command("worker")
             self._wait_until_ready(tls)
+        self._rules = _Changes(_files_of(settings, Path(self._environment["HOOKLEDGER_CONFIG"])))
         self._show.ready(self._ready(settings, tls))
 
     def _watch(self) -> None:
         relay = Relay({name: self._log(name) for name in ("api", "worker")})
         while self._stop.asked is None:
             self._supervisor.look()
+            if self._rules.any():
+                self._supervisor.tell("api", signal.SIGHUP)
             for line in relay.lines():
                 self._show.relay(line)
             time.sleep(0.1)
@@ -219,7 +224,7 @@ class _Stack:
         ours = dict(os.environ)
         os.environ.update(self._environment)  # references of the form {env = …} are resolved from there
         try:
-            return configuration.load(path)
+            return load_checked(path)
         except configuration.ConfigError as error:
             raise StackError(str(error)) from None
         finally:
@@ -296,6 +301,29 @@ class _Stack:
     def _go_on(self) -> None:
         if self._stop.asked is not None:
             raise _StoppedError
+
+
+class _Changes:
+    """Notices that files were written, by their times."""
+
+    def __init__(self, files: Sequence[Path]) -> None:
+        self._files = files
+        self._times = self._look()
+
+    def any(self) -> bool:
+        """Whether one was written since the last look."""
+        before, self._times = self._times, self._look()
+        return before != self._times
+
+    def _look(self) -> list[float]:
+        return [file.stat().st_mtime if file.exists() else 0.0 for file in self._files]
+
+
+def _files_of(settings: configuration.Settings, path: Path) -> list[Path]:
+    """The files that the rules stand in."""
+    rules = [tenant.rules for tenant in settings.tenants.values()]
+    tables = [table.csv for r in rules for table in r.tables.values() if table.csv is not None]
+    return [path, *(path.parent / name for r in rules for name in r.include), *tables]
 
 
 def _is_ready(port: int, trust: ssl.SSLContext | None) -> bool:

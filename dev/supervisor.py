@@ -74,6 +74,12 @@ class Supervisor:
             elif now >= part.due:
                 self._restart(part)
 
+    def tell(self, name: str, number: signal.Signals) -> None:
+        """Sends a signal to a part that runs."""
+        for part in self._parts:
+            if part.name == name and part.running.process and part.running.process.poll() is None:
+                part.running.process.send_signal(number)
+
     def drain(self) -> None:
         """Ends commands together, letting them finish (`grace` seconds), then servers, the last started first."""
         commands = [part for part in self._parts if isinstance(part.running, Command)]

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import signal
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -44,8 +45,9 @@ class Parts:
 
 
 async def run_worker(settings: Settings) -> None:
-    """Runs until SIGTERM or SIGINT, then drains."""
+    """Runs until SIGTERM or SIGINT, then drains. SIGHUP is for the api, which decides: here it is passed over."""
     stop = stop_event()
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
     client = await connect_patiently(stop)
     if client is None:
         return

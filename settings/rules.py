@@ -167,7 +167,7 @@ class Lookup(Table):
 def _zone(name: str) -> str:
     try:
         ZoneInfo(name)
-    except (ValueError, OSError):
+    except (KeyError, ValueError, OSError):
         raise ValueError("must be a zone of the IANA list, such as Asia/Kolkata") from None
     return name
 

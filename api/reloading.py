@@ -1,0 +1,63 @@
+"""SIGHUP: other rules from the next call on, all of them or none."""
+
+import asyncio
+import logging
+import signal
+
+from api.receive import Receiver
+from runtime.configuration import compiled, load_checked
+from settings import ConfigError, Settings
+
+log = logging.getLogger(__name__)
+
+
+class Reloading:
+    """Reads the configuration again when told to. Rules, unique attributes and how is answered are taken from it;
+    what is bound to the process (listener, store, tokens, a new tenant) waits for a restart."""
+
+    def __init__(self, receiver: Receiver) -> None:
+        self._receiver = receiver
+        self._lock = asyncio.Lock()
+        self._tasks: set[asyncio.Task[bool]] = set()
+
+    def listen(self) -> None:
+        """From now on, SIGHUP reloads."""
+        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._begin)
+
+    def _begin(self) -> None:
+        task = asyncio.create_task(self.reload())
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def reload(self) -> bool:
+        """Whether the new rules decide from now on; if not, the log says why, and those before go on."""
+        async with self._lock:
+            before = self._receiver.settings
+            try:
+                read = await asyncio.to_thread(load_checked)
+                settings = _with_tenants(before, read)
+                policies = await asyncio.to_thread(compiled, settings)
+            except ConfigError as wrong:
+                for line in str(wrong).splitlines():
+                    log.error("rules not loaded, those before go on: %s", line)
+                return False
+            except Exception as wrong:  # a file of decisions/ that does not import, say
+                log.error("rules not loaded, those before go on: %s", type(wrong).__name__)
+                return False
+            self._receiver.use(settings, policies)
+        for tenant, policy in policies.items():
+            log.info("rules loaded: tenant %s, hash %s", tenant, policy.hash)
+        for tenant in sorted(read.tenants.keys() ^ before.tenants.keys()):
+            log.warning("tenant %s came or went: restart the api for it", tenant)
+        return True
+
+
+def _with_tenants(before: Settings, read: Settings) -> Settings:
+    """The settings before, each of their tenants as read now, but for its token."""
+    tenants = {
+        name: read.tenants[name].model_copy(update={"token": tenant.token})
+        if name in read.tenants
+        else tenant
+        for name, tenant in before.tenants.items()
+    }
+    return before.model_copy(update={"tenants": tenants})
