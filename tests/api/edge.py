@@ -15,6 +15,7 @@ import uvicorn
 
 from api.app import make_app
 from api.auth import mint
+from api.routes import HookPaths
 from ledger.engine import Pool
 from settings import Settings, Store
 from tests.support import rows, write_configuration
@@ -35,6 +36,7 @@ class Edge:
     settings: Settings
     port: int
     http: httpx.AsyncClient
+    app: HookPaths
     minted: set[str] = field(default_factory=set[str])
 
     def token(self, tenant: str = "as100") -> str:
@@ -81,8 +83,9 @@ async def listen(settings: Settings) -> AsyncGenerator[Edge]:
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.bind(("127.0.0.1", 0))
     port = listener.getsockname()[1]
+    app = make_app(settings)
     config = uvicorn.Config(
-        make_app(settings), http="httptools", lifespan="on", access_log=False, log_config=None,
+        app, http="httptools", lifespan="on", access_log=False, log_config=None,
         timeout_graceful_shutdown=5,
     )  # fmt: skip
     server = _Server(config)
@@ -92,7 +95,7 @@ async def listen(settings: Settings) -> AsyncGenerator[Edge]:
         await asyncio.sleep(0.01)
     try:
         async with httpx.AsyncClient(trust_env=False, timeout=10) as http:
-            yield Edge(settings, port, http)
+            yield Edge(settings, port, http, app)
     finally:
         server.should_exit = True
         await serving

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncGenerator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from ledger.engine import Pool
 from settings import Store
 from tests.api.edge import Edge, configure, listen
-from tests.api.people import person
+from tests.api.people import mobile, person, recorded, unique
 from tests.support import Servers, rows
 
 RULES = r"""
@@ -219,3 +220,74 @@ def _unmailed(first: str, last: str) -> dict[str, Any]:
 _ENTRIES = """
     SELECT e.outcome, e.detail, e.rules_hash FROM entries e JOIN handles h USING (subject) WHERE h.value = $1 ORDER BY e.id
 """
+
+
+NAMING = """
+[tenants.as100.rules]
+mode = "on"
+[[tenants.as100.rules.naming]]
+name = "login"
+attribute = "login"
+overwrite = true
+ascii = true
+person = 'user.employeeId'
+patterns = ['slug(user.firstName.substring(0, 1)) + "." + slug(user.lastName, "")']
+[[tenants.as100.rules.deprovision]]
+name = "leaver"
+remove = 'user.status == "DELETE"'
+"""
+
+
+@pytest.fixture
+async def naming(
+    servers: Servers, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> AsyncGenerator[Edge]:
+    """An edge whose tenant as100 gives logins."""
+    monkeypatch.setenv("TEMPORAL_ADDRESS", servers.temporal)
+    settings = configure(tmp_path, store, api="deadline = 5.0", rules=NAMING)
+    async with listen(settings) as edge:
+        yield edge
+
+
+async def test_a_login_is_given_and_the_fact_under_it_is_the_same_person(naming: Edge, pool: Pool) -> None:
+    family = f"Fam{unique()}"
+    wished = person() | {"lastName": family, "employeeId": unique(), "login": "to.be.given"}
+    other = person() | {"lastName": family, "employeeId": unique(), "login": "to.be.given"}
+    given = [(await naming.answer("validateUser", {"user": u}))["data"]["login"] for u in (wished, other)]
+    again = (await naming.answer("preCreateUser", {"user": wished}))["data"]["login"]
+
+    assert given == [f"a.{family.lower()}", f"a.{family.lower()}2"]
+    assert again == given[0]
+    await naming.answer("postCreateUser", {"user": wished | {"login": given[0], "id": unique()}})
+    hooks = [r["hook"] for r in await recorded(pool, given[0])]
+    assert hooks == ["validateUser", "preCreateUser", "postCreateUser"]
+
+
+async def test_who_comes_back_keeps_the_login(naming: Edge, pool: Pool) -> None:
+    wished = person() | {"lastName": f"Fam{unique()}", "employeeId": unique(), "login": "to.be.given"}
+    first = (await naming.answer("preCreateUser", {"user": wished}))["data"]["login"]
+    known = wished | {"login": first, "id": unique()}
+    await naming.answer("postCreateUser", {"user": known})
+    await naming.answer("postUpdateUser", {"user": known | {"status": "DELETE"}})
+
+    back = wished | {"email": f"{unique()}@example.com", "mobile": mobile()}
+    assert (await naming.answer("preCreateUser", {"user": back}))["data"]["login"] == first
+    await naming.answer("postCreateUser", {"user": back | {"login": first, "id": unique()}})
+    subjects = await rows(
+        pool,
+        "SELECT s.rehire_of IS NOT NULL AS rehired FROM subjects s JOIN handles h ON h.subject = s.id"
+        " WHERE h.value = $1 ORDER BY s.created_at",
+        first,
+    )
+    assert [s["rehired"] for s in subjects] == [False, True]
+
+
+async def test_somebody_else_s_login_that_is_only_asked_for_is_nobody_s(naming: Edge, pool: Pool) -> None:
+    taken = person() | {"id": unique(), "employeeId": unique()}
+    await naming.answer("postCreateUser", {"user": taken})
+    wished = person() | {"login": taken["login"], "employeeId": unique(), "lastName": f"Fam{unique()}"}
+
+    answer = await naming.answer("validateUser", {"user": wished})
+
+    assert answer["data"]["login"] == f"a.{wished['lastName'].lower()}"
+    assert [r["hook"] for r in await recorded(pool, taken["login"])] == ["postCreateUser"]

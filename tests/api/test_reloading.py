@@ -1,0 +1,86 @@
+"""Rules are changed while hooks are answered: all of them or none."""
+
+import os
+import signal
+from collections.abc import AsyncGenerator
+from pathlib import Path
+
+import pytest
+
+from api.reloading import Reloading
+from ledger.engine import Pool
+from settings import Store
+from tests.api.edge import Edge, Logged, configure, listen
+from tests.api.people import person
+from tests.support import Servers, rows
+
+BEFORE = """
+[tenants.as100.rules]
+mode = "on"
+include = ["more.toml"]
+"""
+RULE = """
+[[validate]]
+name = "nobody"
+refuse = 'user.login != ""'
+code = "NobodyToday"
+"""
+
+
+@pytest.fixture
+async def changing(
+    servers: Servers, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> AsyncGenerator[Edge]:
+    """An edge whose tenant includes a file without rules."""
+    monkeypatch.setenv("TEMPORAL_ADDRESS", servers.temporal)
+    monkeypatch.setenv("HOOKLEDGER_CONFIG", str(tmp_path / "hookledger.toml"))
+    (tmp_path / "more.toml").write_text("")
+    settings = configure(tmp_path, store, api="deadline = 5.0", rules=BEFORE)
+    async with listen(settings) as edge:
+        yield edge
+
+
+async def _message(edge: Edge) -> str | None:
+    return (await edge.answer("validateUser", {"user": person()})).get("message")
+
+
+async def test_new_rules_decide_from_the_next_call_on(changing: Edge, tmp_path: Path, pool: Pool) -> None:
+    reloading = Reloading(changing.app.state.receiver)
+    assert await _message(changing) is None
+
+    (tmp_path / "more.toml").write_text(RULE)
+    assert await reloading.reload() is True
+
+    assert await _message(changing) == "NobodyToday"
+    query = "SELECT DISTINCT rules_hash FROM entries ORDER BY 1"
+    hashes = {r["rules_hash"] for r in await rows(pool, query)}
+    assert changing.app.state.receiver.policies["as100"].hash in hashes
+
+
+async def test_rules_with_a_mistake_change_nothing_and_the_log_says_why(
+    changing: Edge, tmp_path: Path, log: Logged
+) -> None:
+    reloading = Reloading(changing.app.state.receiver)
+    (tmp_path / "more.toml").write_text(RULE)
+    await reloading.reload()
+
+    (tmp_path / "more.toml").write_text(RULE.replace("user.login", "user.logn"))
+    assert await reloading.reload() is False
+
+    assert await _message(changing) == "NobodyToday"
+    [line] = [line for line in log.lines if "those before go on" in line]
+    assert "more.toml:4:16" in line
+    assert "did you mean login?" in line
+
+
+async def test_it_is_done_on_sighup(changing: Edge, tmp_path: Path) -> None:
+    Reloading(changing.app.state.receiver).listen()
+    try:
+        (tmp_path / "more.toml").write_text(RULE)
+        os.kill(os.getpid(), signal.SIGHUP)
+        for _ in range(50):
+            if await _message(changing) == "NobodyToday":
+                return
+        raise AssertionError("the rules did not change")
+    finally:
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
