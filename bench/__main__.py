@@ -18,7 +18,7 @@ from rich.progress import (
 from rich.table import Table
 
 from bench.figures import AIMS, Figure
-from bench.rounds import FULL, QUICK, measure, steps
+from bench.rounds import FULL, PARTS, QUICK, measure, steps
 from bench.stack import BenchError
 from dev.processes import StackError
 
@@ -30,7 +30,9 @@ def main(
         bool, typer.Option(help="Under a minute, with wider noise and a shorter tempo.")
     ] = False,
     rounds: Annotated[int | None, typer.Option(min=1, help="Rounds of everything, instead of 7.")] = None,
-    only: Annotated[str, typer.Option(help="races, storms, or both by a comma.")] = "races,storms",
+    only: Annotated[str, typer.Option(help="races, rules, storms: some of them, by commas.")] = ",".join(
+        sorted(PARTS)
+    ),
 ) -> None:
     """Measures Hookledger against the bare references kept beside it."""
     size = QUICK if quick else FULL

@@ -1,10 +1,13 @@
 """The honest bare reference: what a good engineer writes in an afternoon with FastAPI, PyJWT and asyncpg."""
 
 import argparse
+import csv
 import json
 import os
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from functools import cache
+from pathlib import Path
 from typing import Annotated, Any, cast
 
 import asyncpg
@@ -53,6 +56,13 @@ async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
 
 
 app = FastAPI(lifespan=lifespan)
+
+
+@cache
+def mailboxes() -> dict[str, str]:
+    """The lookup table, read once."""
+    with Path(os.environ["BARE_LOOKUP"]).open(encoding="utf-8", newline="") as file:
+        return {row["key"]: row["value"] for row in csv.DictReader(file)}
 
 
 async def caller(authorization: Annotated[str, Header()] = "") -> str:
@@ -119,9 +129,10 @@ async def post_provision(payload: Json, tenant: Tenant, pool: Store) -> Json:
 
 @app.post("/webhook/policyMap")
 async def policy_map(payload: Json, tenant: Tenant, pool: Store) -> Json:
-    """Answers the user's own attribute, else the default."""
+    """Answers what the table says for the person, else their own attribute, else the default."""
     request = payload["request"]
-    value = request["user"].get(request.get("cymmetrifield")) or request.get("defaultValue") or ""
+    value = mailboxes().get(request["user"].get("employeeId", ""))
+    value = value or request["user"].get(request.get("cymmetrifield")) or request.get("defaultValue") or ""
     await record(pool, tenant, "policyMap", payload)
     return {"response": {"mappedValue": value}}
 

@@ -4,9 +4,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from bench import rules
 from bench.figures import Notebook
-from bench.stack import BenchError, Served, Stack, cpu_of, stack
-from bench.storm import Side, Storm, run_load, storm
+from bench.races import race
+from bench.stack import Stack, stack
+from bench.storm import Side, Storm, storm
 from bench.traffic import HOOKS_PER_JOINER
 
 RACES = {"validate": "validateUser", "policymap": "policyMap", "ack": "postProvision"}
@@ -29,19 +31,26 @@ class Size:
     spread_over_story: float
     """How many times as long as one story the naive side shall need for a spread storm: below about 2 only the
     stories' own tempo would be measured."""
+    known: int
+    """People known while a tenant's own rules are measured."""
 
 
-FULL = Size(7, 3.0, 5.0, 7, 60, 7, (0.5, 5.0), 2.6)
-QUICK = Size(1, 0.8, 1.5, 1, 8, 1, (0.05, 0.2), 1.6)
+FULL = Size(7, 3.0, 5.0, 7, 60, 7, (0.5, 5.0), 2.6, 1_000_000)
+QUICK = Size(1, 0.8, 1.5, 1, 8, 1, (0.05, 0.2), 1.6, 50_000)
+PARTS = frozenset({"races", "rules", "storms"})
 
 
-def measure(size: Size, say: Say, only: frozenset[str] = frozenset({"races", "storms"})) -> Notebook:
+def measure(size: Size, say: Say, only: frozenset[str] = PARTS) -> Notebook:
     """Everything, in rounds; `say` hears what is being done. Raises BenchError if a measurement means nothing."""
     notebook = Notebook()
     say("starting Postgres and Temporal")
     with stack() as one:
         if "races" in only:
             _races(one, size, notebook, say)
+        if "rules" in only:
+            rules.rule_rounds(
+                one, rounds=size.rounds, seconds=size.race_s, many=size.known, notebook=notebook, say=say
+            )
         if "storms" in only:
             _storms(one, size, notebook, say)
     return notebook
@@ -51,7 +60,7 @@ def steps(size: Size, only: frozenset[str]) -> int:
     """How often `say` will be called."""
     races = 1 + len(RACES) * size.rounds if "races" in only else 0
     storms = 1 + size.storm_rounds + size.spread_rounds if "storms" in only else 0
-    return 1 + races + storms
+    return 1 + races + storms + (rules.steps(size.rounds) if "rules" in only else 0)
 
 
 def _races(one: Stack, size: Size, notebook: Notebook, say: Say) -> None:
@@ -60,33 +69,18 @@ def _races(one: Stack, size: Size, notebook: Notebook, say: Say) -> None:
     ours, bare = one.hookledger("race"), one.bare("bare")
     seed = iter(range(1, 500))
     for side in (ours, bare):
-        _race(one, "validateUser", side, next(seed), 0.3)
+        race(one, "validateUser", side, next(seed), 0.3)
     for number in range(size.rounds):
         for name, hook in RACES.items():
             say(f"{hook}, round {number + 1} of {size.rounds}")
             seconds = size.ack_s if name == "ack" else size.race_s
-            a = _race(one, hook, ours, next(seed), seconds)
+            a = race(one, hook, ours, next(seed), seconds)
             if name == "ack":
                 ours = one.restarted(ours)
-            b = _race(one, hook, bare, next(seed), seconds)
+            b = race(one, hook, bare, next(seed), seconds)
             _note_race(notebook, name, a, b)
     one.end(ours)
     one.end(bare)
-
-
-def _race(one: Stack, hook: str, side: Served, seed: int, seconds: float) -> dict[str, Any]:
-    one.wait_until_quiet()
-    options = ["--seed", str(seed), "--seconds", str(seconds), "--count", str(round(3000 * seconds))]
-    stored, cpu = _stored(one, side), cpu_of(side.process.pid)
-    result = run_load(one, hook, side.port, *options)
-    result["cpu_ms"] = 1000 * (cpu_of(side.process.pid) - cpu) / result["hooks"]
-    if _stored(one, side) - stored != result["hooks"]:
-        raise BenchError(f"{hook}: answers were given for {result['hooks']} hooks, but not all were stored")
-    return result
-
-
-def _stored(one: Stack, side: Served) -> int:
-    return int(one.postgres.sql("SELECT count(*) FROM deliveries", side.database.name))
 
 
 def _note_race(notebook: Notebook, name: str, ours: dict[str, Any], bare: dict[str, Any]) -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import psutil
 
-from bench import activities, bare, naive, traffic
+from bench import activities, bare, naive, policy, traffic
 from dev import cluster, postgres, processes, temporal
 from dev.postgres import Database, Postgres
 from dev.temporal import TemporalServer
@@ -28,7 +28,7 @@ KNOWN_PEOPLE = 10_000
 _KNOWN_OURS = f"""
 WITH people AS (
     INSERT INTO subjects (id, tenant, workflow_id, seq, created_at)
-    SELECT gen_random_uuid(), '{traffic.TENANT}', 'known:' || n, 1, now() FROM generate_series(1, {KNOWN_PEOPLE}) n
+    SELECT gen_random_uuid(), '{traffic.TENANT}', 'known:' || n, 1, now() FROM generate_series(1, {{known}}) n
     RETURNING id, substr(workflow_id, 7) AS n
 ), known AS (
     INSERT INTO identities (subject, tenant, delivery, seq) SELECT id, '{traffic.TENANT}', id, 1 FROM people
@@ -38,11 +38,13 @@ SELECT '{traffic.TENANT}', u.attribute, u.value, p.id
   FROM people p,
        LATERAL (VALUES ('login', 'known' || p.n), ('email', 'known' || p.n || '@example.com'),
                        ('mobile', '+918' || lpad(p.n, 9, '0'))) AS u (attribute, value);
+ANALYZE;
 """
 _KNOWN_BARE = f"""
 INSERT INTO people (tenant, login, email, mobile)
 SELECT '{traffic.TENANT}', 'known' || n, 'known' || n || '@example.com', '8' || lpad(n::text, 9, '0')
-  FROM generate_series(1, {KNOWN_PEOPLE}) n;
+  FROM generate_series(1, {{known}}) n;
+ANALYZE;
 """
 _TEMPLATE = "bench_template"
 _AS_OWNER = f"SET ROLE {cluster.OWNER};"
@@ -58,6 +60,7 @@ task_queue = "{queue}"
 keys = [{{ secret = {{ env = "BENCH_SECRET" }} }}]
 [tenants.{tenant}.deprovision]
 answer = "always"
+{rules}
 """
 
 
@@ -87,12 +90,15 @@ class Stack:
     running: list[subprocess.Popen[bytes]] = field(default_factory=list[subprocess.Popen[bytes]])
     _migrated: bool = False
 
-    def hookledger(self, name: str) -> Served:
-        """Our api on a fresh database of that name, with the bench's activities."""
+    def hookledger(
+        self, name: str, *, rules: str = policy.HEADER + policy.LOOKUP, known: int = KNOWN_PEOPLE
+    ) -> Served:
+        """Our api on a fresh database of that name, with the bench's activities, so many known people and rules."""
         if not self._migrated:
             self._migrate()
         database = self.postgres.database(name, template=_TEMPLATE)
-        return self._serve("api", ["cli.py", "api"], self._configured(database), database)
+        self.postgres.sql(_AS_OWNER + _KNOWN_OURS.format(known=known), database.name)
+        return self._serve("api", ["cli.py", "api"], self._configured(database, rules), database)
 
     def restarted(self, api: Served) -> Served:
         """Our api anew on the same database: what it still had to ring for is forgotten with the old process."""
@@ -104,17 +110,22 @@ class Stack:
         """Our worker beside that api."""
         self._spawn("worker", ["cli.py", "worker"], api.environment)
 
-    def bare(self, name: str) -> Served:
-        """The bare reference on a fresh database of that name."""
+    def bare(self, name: str, *, known: int = KNOWN_PEOPLE) -> Served:
+        """The bare reference on a fresh database of that name, with so many known people."""
         database = self.postgres.database(name)
-        self.postgres.sql(_AS_OWNER + bare.SCHEMA + _KNOWN_BARE, database.name)
-        environment = self.environment | {"BARE_DATABASE_URL": database.owner_url}
+        self.postgres.sql(_AS_OWNER + bare.SCHEMA + _KNOWN_BARE.format(known=known), database.name)
+        environment = self.environment | {
+            "BARE_DATABASE_URL": database.owner_url,
+            "BARE_LOOKUP": str(self._lookup()),
+        }
         return self._serve("bare", ["-m", "bench.bare"], environment, database)
 
     def naive(self, name: str) -> Served:
         """The naive design, api and worker, on a fresh database of that name."""
         database = self.postgres.database(name)
-        self.postgres.sql(_AS_OWNER + naive.NAIVE_SCHEMA + _KNOWN_BARE, database.name)
+        self.postgres.sql(
+            _AS_OWNER + naive.NAIVE_SCHEMA + _KNOWN_BARE.format(known=KNOWN_PEOPLE), database.name
+        )
         environment = self.environment | {"BARE_DATABASE_URL": database.owner_url}
         self._spawn("naive-worker", ["-m", "bench.naive"], environment)
         return self._serve("naive-api", ["-m", "bench.naive"], environment, database)
@@ -153,21 +164,27 @@ class Stack:
         shutil.rmtree(self.directory, ignore_errors=True)
 
     def _migrate(self) -> None:
-        """Makes the database that ours are copied from: migrated once, with the bench's table and known people."""
+        """Makes the database that ours are copied from: migrated once, with the bench's table."""
         database = self.postgres.database(_TEMPLATE)
         command = [sys.executable, "cli.py", "migrate"]
-        environment = self._configured(database)
+        environment = self._configured(database, policy.HEADER)
         done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
         if done.returncode:
             raise BenchError(f"migrate failed: {done.stderr.strip()}")
-        self.postgres.sql(_AS_OWNER + activities.SCHEMA + _KNOWN_OURS, database.name)
+        self.postgres.sql(_AS_OWNER + activities.SCHEMA, database.name)
         self._migrated = True
 
-    def _configured(self, database: Database) -> dict[str, str]:
+    def _lookup(self) -> Path:
+        file = self.directory / "mailboxes.csv"
+        file.write_text(policy.lookup_csv(), encoding="ascii")
+        return file
+
+    def _configured(self, database: Database, rules: str) -> dict[str, str]:
         """The environment of our processes on that database."""
+        self._lookup()
         configuration = self.directory / f"{database.name}.toml"
         # A queue per database: what races leave behind must not be run among the storms.
-        text = _CONFIGURATION.format(queue=database.name, tenant=traffic.TENANT)
+        text = _CONFIGURATION.format(queue=database.name, tenant=traffic.TENANT, rules=rules)
         configuration.write_text(text, encoding="ascii")
         return self.environment | {
             "HOOKLEDGER_CONFIG": str(configuration),

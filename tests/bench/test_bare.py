@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import AsyncGenerator
+from pathlib import Path
 from typing import Any, cast
 
 import asyncpg
@@ -15,7 +16,7 @@ SECRET = "s" * 32
 
 
 @pytest.fixture
-async def database(servers: Servers, monkeypatch: pytest.MonkeyPatch) -> AsyncGenerator[str]:
+async def database(servers: Servers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncGenerator[str]:
     """A database with the reference's tables; the process's environment names it."""
     name = f"bare_{uuid.uuid4().hex[:12]}"
     admin = servers.url("postgres", "postgres")
@@ -24,6 +25,9 @@ async def database(servers: Servers, monkeypatch: pytest.MonkeyPatch) -> AsyncGe
     monkeypatch.setenv("BARE_DATABASE_URL", url)
     monkeypatch.setenv("BARE_TENANT", traffic.TENANT)
     monkeypatch.setenv("BENCH_SECRET", SECRET)
+    monkeypatch.setenv("BARE_LOOKUP", str(tmp_path / "mailboxes.csv"))
+    (tmp_path / "mailboxes.csv").write_text("key,value\nE7,seven@example.com\n")
+    bare.mailboxes.cache_clear()
     await _execute(url, bare.SCHEMA)
     yield url
     await _execute(admin, f'DROP DATABASE "{name}" WITH (FORCE)')
@@ -61,12 +65,14 @@ async def test_each_hook_is_answered_by_the_contract_and_stored_once(
     user = traffic.person(1, 1)
     validated = await api.post("/validateUser", json=traffic.validate_user(user))
     mapped = await api.post("/policyMap", json=traffic.policy_map(user))
+    looked_up = await api.post("/policyMap", json=traffic.policy_map(user | {"employeeId": "E7"}))
+    assert looked_up.json() == {"response": {"mappedValue": "seven@example.com"}}
     provisioned = await api.post("/postProvision", json=traffic.post_provision(user))
     assert validated.json() == {"response": {"data": user}}
     assert mapped.json() == {"response": {"mappedValue": user["email"]}}
     assert provisioned.json() == {"response": {}}
     rows = await _rows(database, "SELECT hook FROM deliveries ORDER BY id")
-    assert [row["hook"] for row in rows] == ["validateUser", "policyMap", "postProvision"]
+    assert [row["hook"] for row in rows] == ["validateUser", "policyMap", "policyMap", "postProvision"]
 
 
 @pytest.mark.parametrize(
