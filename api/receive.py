@@ -27,6 +27,7 @@ from hooks.secrets import TooDeep, cut
 from ledger.engine import Pool, StoreErrors
 from ledger.known import last_known
 from ledger.receive import Delivery, Note, Person, Planned, Receipt, receive
+from rules.changing import same
 from rules.consulting import consult
 from rules.decision import DecisionTools
 from rules.expressions import Asked
@@ -40,6 +41,8 @@ from settings import Settings, Tenant
 
 log = logging.getLogger(__name__)
 
+_SAME_CHANGE = timedelta(minutes=15)
+"""How long after a fact a call may still be about the change that it told."""
 _SAID_IN_TIME = 0.9
 """Share of the deadline after which the answer is given without the store."""
 _RETRY = {"Retry-After": "2"}
@@ -193,8 +196,15 @@ class Receiver:
         return _json(hook.answer(question, decision, Ruling(got.verdict, tuple(got.codes), tuple(got.names))))
 
     async def _last_known(self, heard: _Heard) -> Json | None:
+        """What was known before the change that this call is about. Whether the fact of that change comes before or
+        after the call, the platform does not say (CONTRACT B1): one that says the same, just now, was that fact."""
         login = normal("login", heard.user["login"], heard.user, heard.tenant.region) or ""
-        return await last_known(self.pool, heard.caller.tenant, platform_id(heard.user), login)
+        known = await last_known(self.pool, heard.caller.tenant, platform_id(heard.user), login)
+        if known is None or known.user is None:
+            return None
+        if known.previous is not None and known.age < _SAME_CHANGE and same(heard.user, known.user):
+            return known.previous
+        return known.user
 
     def _asked(self, heard: _Heard, before: Json | None) -> Asked:
         return Asked(heard.hook.name, heard.caller.tenant, heard.request, heard.user, before)

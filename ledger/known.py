@@ -1,26 +1,44 @@
 """What the store knows of a person before a hook about them is decided."""
 
 import json
+from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from ledger.engine import Pool
 
 _LAST_KNOWN = """
-    SELECT b.body FROM handles h JOIN identities i ON i.subject = h.subject JOIN bodies b ON b.delivery = i.delivery
+    SELECT b.body, p.body, clock_timestamp() - d.received_at
+      FROM handles h
+      JOIN identities i ON i.subject = h.subject
+      JOIN deliveries d ON d.id = i.delivery
+      JOIN bodies b ON b.delivery = d.id
+      LEFT JOIN bodies p ON p.delivery = d.before
      WHERE h.tenant = $1 AND h.until IS NULL AND ((h.kind = 'id' AND h.value = $2) OR (h.kind = 'login' AND h.value = $3))
      ORDER BY h.kind LIMIT 1
 """
 
 
-async def last_known(pool: Pool, tenant: str, platform_id: str | None, login: str) -> dict[str, Any] | None:
-    """The user as the last fact told it, by platform id, else by login in normal form; None if nobody is known.
+@dataclass(frozen=True, slots=True)
+class LastKnown:
+    """The user as the last fact told it, as the one before told it, and how long ago the last one came."""
+
+    user: dict[str, Any] | None
+    previous: dict[str, Any] | None
+    age: timedelta
+
+
+async def last_known(pool: Pool, tenant: str, platform_id: str | None, login: str) -> LastKnown | None:
+    """By platform id, else by login in normal form; None if nobody is known.
 
     Raises one of ledger.engine.StoreErrors if the store does not answer.
     """
-    body = await pool.fetchval(_LAST_KNOWN, tenant, platform_id, login)
-    if body is None:
-        return None
-    user = json.loads(body).get("request", {}).get("user")
+    row = await pool.fetchrow(_LAST_KNOWN, tenant, platform_id, login)
+    return None if row is None else LastKnown(_user(row[0]), _user(row[1]), row[2])
+
+
+def _user(body: str | None) -> dict[str, Any] | None:
+    user = json.loads(body).get("request", {}).get("user") if body else None
     return user if isinstance(user, dict) else None  # pyright: ignore[reportUnknownVariableType]
 
 

@@ -5,10 +5,20 @@ from typing import Any, cast
 
 from rules.normal import value_at
 
+_WRITTEN_BY_THE_PLATFORM = {"version", "updated", "updatedBy"}
+
 
 def is_empty(user: Mapping[str, Any], path: str) -> bool:
     """Whether there is nothing at the path: the platform leaves out what is empty, or sends null or ""."""
     return value_at(user, path) in (None, "", [], {})
+
+
+def same(user: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Whether nothing differs but what the platform writes itself on every change."""
+    keys = (user.keys() | other.keys()) - _WRITTEN_BY_THE_PLATFORM
+    return all(
+        value_at(user, k) == value_at(other, k) or (is_empty(user, k) and is_empty(other, k)) for k in keys
+    )
 
 
 def with_value(user: Mapping[str, Any], path: str, value: Any) -> dict[str, Any]:

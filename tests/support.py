@@ -36,7 +36,12 @@ mode = "on"
 
 
 def write_configuration(
-    directory: Path, store: Store, extra: str = "", tenant: str = "", rules: str | None = None
+    directory: Path,
+    store: Store,
+    extra: str = "",
+    tenant: str = "",
+    rules: str | None = None,
+    deprovision: str = "always",
 ) -> Settings:
     """Writes `hookledger.toml` with fresh keys beside it, and loads it. `extra` is more TOML, `tenant` as100's.
 
@@ -60,7 +65,7 @@ task_queue = "test-{uuid.uuid4().hex[:8]}"
 [tenants.as100.token]
 keys = [{{ secret = {{ file = "webhook.key" }} }}]
 [tenants.as100.deprovision]
-answer = "always"
+answer = "{deprovision}"
 {extra}
 """)
     return configuration.load(path)

@@ -102,7 +102,13 @@ async def listen(settings: Settings) -> AsyncGenerator[Edge]:
 
 
 def configure(
-    directory: Path, store: Store, *tenants: str, tenant: str = "", api: str = "", rules: str | None = None
+    directory: Path,
+    store: Store,
+    *tenants: str,
+    tenant: str = "",
+    api: str = "",
+    rules: str | None = None,
+    deprovision: str = "always",
 ) -> Settings:
     """A configuration with as100 (`tenant` and `rules` are more of it) and further tenants, each with a key of its own."""
     extra = [f"[api]\n{api}"]
@@ -112,7 +118,7 @@ def configure(
             f'[tenants.{name}.token]\nkeys = [{{ secret = {{ file = "{name}.key" }} }}]\n'
             f'[tenants.{name}.deprovision]\nanswer = "always"\n[tenants.{name}.rules]\nmode = "on"'
         )
-    return write_configuration(directory, store, "\n".join(extra), tenant, rules)
+    return write_configuration(directory, store, "\n".join(extra), tenant, rules, deprovision)
 
 
 class Logged(logging.Handler):

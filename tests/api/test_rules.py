@@ -55,6 +55,10 @@ code = "ManagerRequired"
 name = "display-name"
 set = { displayName = 'user.firstName + " " + user.lastName' }
 
+[[tenants.as100.rules.deprovision]]
+name = "mover"
+remove = 'changed("department")'
+
 [[tenants.as100.rules.naming]]
 name = "mail"
 attribute = "email"
@@ -81,7 +85,7 @@ async def ruled(
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TEMPORAL_ADDRESS", servers.temporal)
         directory = tmp_path_factory.mktemp("ruled")
-        settings = configure(directory, store, api="deadline = 5.0", rules=RULES)
+        settings = configure(directory, store, api="deadline = 5.0", rules=RULES, deprovision="rules")
         async with listen(settings) as edge:
             yield edge
 
@@ -167,6 +171,24 @@ async def test_what_changed_is_told_from_the_last_fact(ruled: Edge) -> None:
     assert (
         await _refusal(ruled, "validateUpdateUser", moved | {"managerId": "66aa000000000000000000a2"}) is None
     )
+
+
+@pytest.mark.parametrize(
+    "order", [("runDeprovision", "postUpdateUser"), ("postUpdateUser", "runDeprovision")]
+)
+async def test_a_mover_is_one_whether_the_fact_comes_before_or_after(
+    ruled: Edge, order: tuple[str, str]
+) -> None:
+    user = person() | {"id": unique(), "department": "Finance"}
+    await ruled.answer("postCreateUser", {"user": user})
+    moved = user | {"department": "Sales", "version": 2}
+
+    said = {hook: await ruled.answer(hook, {"user": moved}) for hook in order}
+
+    assert said["runDeprovision"] == {"data": True}
+    settled = moved | {"version": 3, "city": "Pune"}
+    await ruled.answer("postUpdateUser", {"user": settled})
+    assert await ruled.answer("runDeprovision", {"user": settled}) == {"data": False}
 
 
 async def test_names_are_given_held_and_given_again(ruled: Edge) -> None:
