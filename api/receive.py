@@ -260,7 +260,9 @@ class Receiver:
             sealed_for=SEALED_FOR,
             codes=[f"rule:{opinion.refusal.rule}"] if opinion.refusal and verdict == "refused" else (),
             shadowed=sorted(heard.policy.shadowed) if hook.check else (),
-            patch=bodies.write(opinion.changed) if opinion.changed else None,
+            patch=bodies.write(cut(opinion.changed, self.settings.api.max_depth))
+            if opinion.changed
+            else None,
             notes=_notes(opinion),
             wishes=opinion.wishes,
         )

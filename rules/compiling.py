@@ -9,7 +9,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from rules.decision import PythonDecision
-from rules.expressions import Asked, Dialect, Expression, Nothing, Result, Wrong
+from rules.expressions import Dialect, Expression, Pattern, Result, Wrong
 from rules.kinds import Answering, CompiledRule, Deprovisioning, Enriching, NamingRule, Validating
 from rules.policy import Policy
 from settings import Settings, Tenant
@@ -210,18 +210,12 @@ class _Compiler:
             self.mistakes += [((*where, Inside(line, column)), words) for line, column, words in wrong.found]
             return self._never
 
-    def _pattern(self, regex: str, where: Where) -> Expression:
-        """The whole of a text, which stands as the login, must match."""
-        expression = self.dialect.compile(
-            f"user.login.matches({json.dumps(f'^(?:{regex})$')})", ("validateUser",), "bool"
-        )
+    def _pattern(self, regex: str, where: Where) -> Pattern:
         try:
-            expression.holds(Asked("validateUser", self.name, {}, {"login": ""}))
-        except Nothing:
-            self.mistakes.append(
-                (where, "is no regular expression in the syntax of RE2: check brackets and escapes")
-            )
-        return expression
+            return Pattern(regex)
+        except ValueError as wrong:
+            self.mistakes.append((where, str(wrong)))
+            return Pattern("")
 
     def _table(self, name: str, source: Lookup) -> Mapping[str, str]:
         if source.rows is not None:

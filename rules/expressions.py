@@ -1,6 +1,7 @@
 """CEL expressions of a tenant's rules: compiled and checked once, evaluated on each hook."""
 
 import difflib
+import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -90,6 +91,22 @@ class Counts:
 
     people: int = 0
     holders: Mapping[str, int] | None = None
+
+
+class Pattern:
+    """A regular expression (RE2) that a whole text must match. Raises ValueError if it is none."""
+
+    def __init__(self, regex: str) -> None:
+        self._compiled = _VALUE_ONLY.compile(f"value.matches({json.dumps(f'^(?:{regex})$')})")
+        if self._compiled.eval(data={"value": ""}).type().name() == _ERROR:
+            raise ValueError("is no regular expression in the syntax of RE2: check brackets and escapes")
+
+    def matches(self, text: str) -> bool:
+        """Whether the whole text matches."""
+        return self._compiled.eval(data={"value": text}).value() is True
+
+
+_VALUE_ONLY = cel.NewEnv(variables={"value": cel.Type.STRING})
 
 
 class Dialect:

@@ -1,13 +1,13 @@
 """The kinds of rules, compiled: each makes its finding, and changes the opinion if it is on."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, cast
 
 from ledger.receive import Stem, Wish
 from rules.changing import is_empty, with_value
 from rules.decision import PythonDecision
-from rules.expressions import Asked, Expression, Nothing
+from rules.expressions import Asked, Expression, Nothing, Pattern
 from rules.functions import transliterate
 from rules.normal import normal, value_at
 from rules.opinion import Finding, Opinion
@@ -78,7 +78,7 @@ class Validating(CompiledRule):
     code: str = ""
     refuse: Expression | None = None
     required: tuple[str, ...] = ()
-    patterns: tuple[tuple[str, Expression], ...] = ()
+    patterns: tuple[tuple[str, Pattern], ...] = ()
 
     def ask(self, asked: Asked, opinion: Opinion, said: Said) -> Finding:
         if self.required:
@@ -86,9 +86,7 @@ class Validating(CompiledRule):
             lacking = tuple(p for p in self.required if p not in named and is_empty(asked.user, p))
             return self._refuses(bool(lacking), lacking, "lacks " + ", ".join(lacking))
         if self.patterns:
-            bad = tuple(
-                p for p, e in self.patterns if not is_empty(asked.user, p) and not _matches(e, p, asked)
-            )
+            bad = tuple(path for path, pattern in self.patterns if not _matches(pattern, path, asked))
             return self._refuses(bool(bad), bad, "does not match: " + ", ".join(bad))
         if self.decision:
             return self._refuses(self.from_python(said) is True, (), "")
@@ -107,12 +105,11 @@ class Validating(CompiledRule):
         yield from super().expressions()
         if self.refuse is not None:
             yield self.refuse
-        yield from (e for _, e in self.patterns)
 
 
-def _matches(expression: Expression, path: str, asked: Asked) -> bool:
-    value = value_at(asked.user, path)
-    return expression.holds(replace(asked, user={"login": str(value)}, before=None))
+def _matches(pattern: Pattern, path: str, asked: Asked) -> bool:
+    """What is empty matches: `required` is for that."""
+    return is_empty(asked.user, path) or pattern.matches(str(value_at(asked.user, path)))
 
 
 @dataclass(frozen=True)
