@@ -1,6 +1,8 @@
 """The rules that a tenant writes, as they stand in its configuration: texts, not yet compiled (docs/rules.md)."""
 
 import re
+from collections import Counter
+from collections.abc import Iterable
 from typing import Annotated, Any, Literal, Self, cast
 from zoneinfo import ZoneInfo
 
@@ -204,6 +206,11 @@ class Rules(Table):
         if found:
             raise TableError(*found)
         return self
+
+    def by_mode(self, uniques: Iterable[Mode | None]) -> dict[str, int]:
+        """How many rules, and unique attributes of these modes, are on, in shadow and off; what there is none of is left out."""
+        modes = [*uniques, *(rule.mode for kind in KINDS for rule in self.of_kind(kind))]
+        return dict(Counter(str(mode or self.mode) for mode in modes))
 
     def of_kind(self, kind: str) -> tuple[Rule, ...]:
         """The rules of one of KINDS."""

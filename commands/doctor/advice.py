@@ -74,6 +74,12 @@ def next_steps(name: str, tenant: Tenant, api: Api, standing: Standing) -> Itera
     if "runDeprovision" not in seen:
         yield Step(f"No runDeprovision yet. If you want it, in the platform: {REMOVALS}.")
 
+    if tenant.rules.by_mode(unique.mode for unique in tenant.unique).get("shadow"):
+        yield Step(
+            f"Rules are in shadow: recorded, and refusing nobody. ./hookledger rules report --tenant {name} "
+            'shows whom they would have refused; then set mode = "on" and reload (docs/rules.md).'
+        )
+
 
 def screen_fields(tenant: Tenant, api: Api) -> Mapping[str, str]:
     """The fields of the platform's screen, with what to enter."""

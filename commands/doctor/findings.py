@@ -46,6 +46,8 @@ class TenantReport:
     keys: tuple[KeyName, ...]
     proof: bool
     deprovision: str
+    rules: Mapping[str, int]
+    """How many rules and unique attributes are on, in shadow, off."""
     standing: Standing | None
     """None while the store is out of reach."""
     never_seen: tuple[str, ...]

@@ -57,6 +57,7 @@ def _tenant(
         keys=tuple(KeyName(key.name, key.encoding) for key in tenant.token.keys),
         proof=tenant.token.proof is not None,
         deprovision=tenant.deprovision.answer,
+        rules=tenant.rules.by_mode(unique.mode for unique in tenant.unique),
         standing=standing,
         never_seen=tuple(h.name for h in by_name().values() if standing and h.name not in seen),
         checks=tuple(_checks(standing, settings, now)) if standing else (),

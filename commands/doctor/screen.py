@@ -19,6 +19,7 @@ _SIGNS: dict[State, tuple[str, str]] = {
     "wrong": ("✗", "red"),
 }
 _MOST_REFUSALS = 5
+_MODES = {"on": "on", "shadow": "in shadow", "off": "off"}
 
 
 def show(out: Console, report: Report) -> None:
@@ -75,6 +76,7 @@ def _facts(tenant: TenantReport, report: Report) -> Table:
     table.add_row("tenantId", Text(tenant.tenant_id))
     table.add_row("tokens", Text(f"{tenant.algorithm}, {count}{keys}{proof}"))
     table.add_row("runDeprovision", Text(f"answered by: {tenant.deprovision}"))
+    table.add_row("rules", Text(", ".join(f"{n} {_MODES[mode]}" for mode, n in tenant.rules.items())))
     if tenant.standing is None:
         table.add_row("ledger", Text("not known while the store cannot be used", "dim"))
         return table
