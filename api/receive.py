@@ -37,7 +37,7 @@ from rules.policy import Policy
 from runtime.bell import Bell, Ring
 from runtime.vault import Vault
 from runtime.workflow_id import workflow_id
-from settings import Settings, Tenant
+from settings import Settings, Tenant, Unique
 
 log = logging.getLogger(__name__)
 
@@ -259,7 +259,7 @@ class Receiver:
             sealed=self._sealed(heard, work),
             sealed_for=SEALED_FOR,
             codes=[f"rule:{opinion.refusal.rule}"] if opinion.refusal and verdict == "refused" else (),
-            shadowed=sorted(heard.policy.shadowed) if hook.check else (),
+            shadowed=heard.policy.shadowed if hook.check else (),
             patch=bodies.write(cut(opinion.changed, self.settings.api.max_depth))
             if opinion.changed
             else None,
@@ -348,8 +348,10 @@ def _headers(request: Request) -> tuple[dict[bytes, bytes], str | None]:
 def _values(heard: _Heard, opinion: Opinion) -> Sequence[tuple[str, str]]:
     """What must be unique, sorted; but for the names that the store will find."""
     if heard.hook.check:
-        wished = {wish.attribute for wish in opinion.wishes}
-        uniques = [u for u in heard.policy.uniques if u.attribute not in wished]
+        uniques: Sequence[Unique] = heard.policy.uniques
+        if opinion.wishes:
+            wished = {wish.attribute for wish in opinion.wishes}
+            uniques = [unique for unique in uniques if unique.attribute not in wished]
         return sorted(unique_values(opinion.user, uniques, heard.tenant.region))
     if heard.hook.whole_user:
         return sorted(unique_values(heard.user, heard.tenant.unique, heard.tenant.region))

@@ -99,7 +99,7 @@ class _Compiler:
             text=text,
             dialect=self.dialect,
             uniques=uniques,
-            shadowed=frozenset(u.attribute for u in uniques if self._mode_of(u.mode) == "shadow"),
+            shadowed=tuple(u.attribute for u in uniques if self._mode_of(u.mode) == "shadow"),
             by_hook={hook: tuple(rules) for hook, rules in made.items()},
             codes=codes,
             knowing=frozenset(

@@ -20,7 +20,7 @@ class Policy:
     dialect: Dialect
     uniques: tuple[Unique, ...]
     """Those that are not off, in the tenant's order."""
-    shadowed: frozenset[str]
+    shadowed: tuple[str, ...]
     """Unique attributes in shadow."""
     by_hook: Mapping[str, tuple[CompiledRule, ...]]
     """The rules of each hook, in the order in which they speak."""

@@ -65,6 +65,29 @@ print(json.dumps({
     "registered": asyncio.run(registered(settings)),
 }))
 """
+DECISION = '''"""Refuses everybody on a Sunday."""
+
+from decisions import Asked, DecisionTools, decision
+
+
+@decision
+async def closed_on_sundays(asked: Asked, tools: DecisionTools) -> bool:
+    return True
+'''
+SEE_DECISION = """
+import json
+from runtime.configuration import compiled, load_checked
+
+policies = compiled(load_checked())
+print(json.dumps([rule.decision.name for rule in policies["as100"].python["validateUser"]]))
+"""
+SUNDAYS = """
+[tenants.as100.rules]
+[[tenants.as100.rules.validate]]
+name = "sundays"
+python = "closed_on_sundays"
+code = "ClosedOnSundays"
+"""
 SEE_LIST = """
 import io, json, contextlib
 from typer.testing import CliRunner
@@ -77,6 +100,15 @@ print(json.dumps({"text": CliRunner().invoke(app, ["activities"]).output}))
 def tree(tmp_path_factory: pytest.TempPathFactory) -> Tree:
     """The copy that the module's tests drop their files into."""
     return copy(tmp_path_factory.mktemp("tree"))
+
+
+def test_a_decision_is_one_file(tree: Tree, store: Store, tmp_path: Path) -> None:
+    tree.drop("decisions/closed_on_sundays.py", DECISION)
+    configure(tmp_path, store, rules=SUNDAYS)
+
+    assert tree.look(SEE_DECISION, HOOKLEDGER_CONFIG=str(tmp_path / "hookledger.toml")) == [
+        "closed_on_sundays"
+    ]
 
 
 def test_a_hook_is_one_file(tree: Tree) -> None:
