@@ -223,7 +223,7 @@ class _Compiler:
         if source.csv is None:
             return {}
         try:
-            return _rows(source.csv, source.key, source.value)
+            return rows_of(source.csv, source.key, source.value)
         except (OSError, ValueError, csv.Error) as wrong:
             self.mistakes.append((("rules", "tables", name, "csv"), str(wrong)))
             return {}
@@ -242,7 +242,7 @@ class _Compiler:
         return json.dumps(whole, sort_keys=True, separators=(",", ":"))
 
 
-def _rows(path: Path, key: str, value: str) -> dict[str, str]:
+def rows_of(path: Path, key: str, value: str) -> dict[str, str]:
     """A CSV file's two columns. Raises ValueError, naming the row, never what is in it."""
     with path.open(encoding="utf-8-sig", newline="") as file:
         reader = csv.DictReader(file)
