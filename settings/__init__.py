@@ -24,6 +24,7 @@ from pydantic import (
 from settings.mistakes import Mistake, TableError, Where, dotted, in_words
 from settings.references import File, Free, Referenced, ReferencedIfThere
 from settings.toml_lines import line_of, lines_of
+from settings.windows import Windows
 
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
@@ -118,6 +119,12 @@ class Sweep(_Table):
     interval: Seconds = 2.0
     unrung: Seconds = 5.0
     quiet: Seconds = 120.0
+
+
+class Watch(_Table):
+    """Looks for intentions that nothing followed, every `interval` seconds."""
+
+    interval: Seconds = 60.0
 
 
 class Key(_Table):
@@ -218,6 +225,7 @@ class Tenant(_Table):
     leavers_release_days: Annotated[int, Field(ge=0)] = 0
     deprovision: Deprovision
     answer_shape: Literal["data", "data+error", "echo"] = "data"
+    windows: Windows = Windows()
 
     @field_validator("region")
     @classmethod
@@ -250,6 +258,7 @@ class Settings(_Table):
     temporal: Temporal = Temporal()
     bell: Bell = Bell()
     sweep: Sweep = Sweep()
+    watch: Watch = Watch()
     activities: dict[str, dict[str, Free]] = Field(default_factory=dict[str, dict[str, Any]], repr=False)
 
     @field_validator("fingerprint_key")
