@@ -9,7 +9,7 @@ from temporalio.common import WorkflowIDConflictPolicy
 from temporalio.service import RPCError
 
 from settings import Temporal
-from workflows.watch import NAME
+from workflows.watch import NAME, SUMMARY
 
 log = logging.getLogger(__name__)
 
@@ -30,7 +30,7 @@ async def start_watch(client: Client, settings: Temporal) -> None:
         id=watch_id(settings.task_queue),
         task_queue=settings.task_queue,
         id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
-        static_summary="silent gaps: intentions that no fact followed",
+        static_summary=SUMMARY,
         rpc_timeout=_RPC_TIMEOUT,
     )
 

@@ -9,6 +9,8 @@ with workflow.unsafe.imports_passed_through():
     from ledger.seen import Seen
 
 NAME = "Watch"
+SUMMARY = "silent gaps: intentions that no fact followed"
+"""Also heads the details: Temporal does not carry a run's summary over when it continues as new."""
 ROUNDS = 500
 """After so many, the run continues as new, so that histories stay bounded: some eight hours by the minute."""
 
@@ -23,8 +25,9 @@ class Watch:
     """Keeps no state: Postgres says how far it has looked, so any run can start from nothing."""
 
     @workflow.run
-    async def run(self) -> None:
-        for _ in range(ROUNDS):
+    async def run(self, rounds: int = ROUNDS) -> None:
+        workflow.set_current_details(SUMMARY)
+        for _ in range(rounds):
             seen = await workflow.execute_activity(
                 "watch",
                 result_type=Seen,
@@ -36,7 +39,7 @@ class Watch:
             if workflow.info().is_continue_as_new_suggested():
                 break
             await workflow.sleep(seen.pause, summary="until the next round")
-        workflow.continue_as_new()
+        workflow.continue_as_new(rounds)
 
 
 def table(seen: Seen) -> str:
