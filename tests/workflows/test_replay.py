@@ -85,7 +85,7 @@ async def _replay(history: WorkflowHistory, name: str) -> None:
     if RECORD in os.environ:
         STORED.mkdir(exist_ok=True)
         text = json.dumps(history.to_json_dict(), indent=1) + "\n"
-        text = re.sub(r'"identity": "\d+@[^"]*"', '"identity": "worker"', text)
+        text = re.sub(r'"(identity|name)": "\d+@[^"]*"', r'"\1": "worker"', text)
         (STORED / f"{name}.json").write_text(text)
 
 
