@@ -134,6 +134,26 @@ def failures(
     asyncio.run(run(load(), tenant, moment(since, "--since") or parse_time("30d"), limit, lines=as_json))
 
 
+@app.command(rich_help_panel=_LOOK)
+def gaps(
+    tenant: Tenant = None,
+    since: Annotated[
+        str | None, typer.Option(help="Only intentions from then on: 7d, 2h, 2026-11-25.")
+    ] = None,
+    hook: Annotated[str | None, typer.Option(help="Only this intention: preProvision.")] = None,
+    all_: Annotated[
+        bool, typer.Option("--all", help="Also those that are over, and how they ended.")
+    ] = False,
+    limit: Annotated[int, typer.Option(help="At most so many, the newest.", min=1)] = 100,
+    as_json: AsJson = False,
+) -> None:
+    """Lists intentions that no fact followed in their window: who, since when, what is missing, what to do."""
+    from commands.gaps import run
+
+    span = moment(since, "--since")
+    asyncio.run(run(load(), tenant, span, hook, limit, closed=all_, lines=as_json))
+
+
 @ledger.command()
 def search(
     user: Annotated[

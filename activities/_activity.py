@@ -19,8 +19,11 @@ MAX_QUIET = timedelta(seconds=30)
 SEALED_FOR = timedelta(days=2)
 """A secret's time to live, from the delivery on: whatever needs it must have given up before."""
 
+AS_THE_HOOK = timedelta(days=3650)
+"""Waits as long as the tenant's window for the hook: only the watch ends it."""
+
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
-_TAKEN = frozenset({"take", "bookkeeping", "settle"})
+_TAKEN = frozenset({"take", "bookkeeping", "settle", "watch"})
 """The machinery's own names in Temporal."""
 
 
@@ -48,7 +51,7 @@ class Activity:
     plan: Plan
     delay: timedelta
     confirmed: timedelta | None
-    """How long an intention waits for its fact; None: runs at once."""
+    """How long an intention waits for its fact at most, whatever its hook's window; None: runs at once."""
     secret: bool
     lane: str
     settings_required: bool
@@ -105,7 +108,7 @@ def activity(
     delay: timedelta = timedelta(0),
     cancel_on: Iterable[Hook] = (),
     confirmed: bool = False,
-    window: timedelta = timedelta(days=7),
+    window: timedelta = AS_THE_HOOK,
     secret: bool = False,
     needs_settings: bool = False,
     bookkeeping: bool = False,
@@ -118,7 +121,8 @@ def activity(
     after: waits until the named activity has settled for the same delivery.
     on_failure: "continue", or "hold": nothing else in its lane runs until an operator redrives or skips it.
     delay: runs so long after receipt, unless one of `cancel_on` has come since.
-    confirmed: on an intention, runs when the fact has come, and is dropped if it does not come within `window`.
+    confirmed: on an intention, runs when the fact has come, and is dropped if it does not come in the hook's window
+    ([tenants.NAME.windows]), or sooner: in `window`.
     secret: needs the delivery's password; it is sealed until then, for two days at most.
     needs_settings: planned only for a configuration that has `[activities.NAME]`.
     bookkeeping: writes only through `tools.db`, so it shares one transaction with its neighbours.

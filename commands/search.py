@@ -18,7 +18,7 @@ from settings import Settings
 
 Row = Mapping[str, Any]
 _BAD = frozenset({"failed", "refused", "retired", "unconfirmed", "undecided", "braked", "conflict"})
-
+_OF_THE_WATCH = frozenset({"unconfirmed", "confirmed late", "taken up", "no longer expected"})
 
 Span = tuple[datetime | None, datetime | None]
 """Since and until."""
@@ -89,7 +89,7 @@ def _show(rows: Sequence[Row], most: int) -> None:
 def _what(row: Row) -> str:
     activity, attempt = row["activity"], row["attempt"]
     if activity is None:
-        return "received"
+        return "watch" if row["outcome"] in _OF_THE_WATCH else "received"
     return f"{activity} (attempt {attempt})" if attempt and attempt > 1 else str(activity)
 
 

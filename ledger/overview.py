@@ -47,6 +47,14 @@ class Work:
 
 
 @dataclass(frozen=True, slots=True)
+class Gaps:
+    """Intentions that no fact followed. `since` is when the oldest came; None if there is none."""
+
+    open: int = 0
+    since: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Standing:
     """How one tenant stands. `refusals` newest first; `braked_since` is None while the brake is off."""
 
@@ -55,6 +63,7 @@ class Standing:
     known_users: int = 0
     work: Work = Work()
     braked_since: datetime | None = None
+    gaps: Gaps = Gaps()
 
     @property
     def last_delivery(self) -> datetime | None:
@@ -99,6 +108,10 @@ _WORK = text("""
 """)
 _BRAKES = text("SELECT tenant, stopped_at FROM brakes WHERE stopped_at IS NOT NULL")
 
+_GAPS = text(
+    "SELECT tenant, count(*) AS open, min(since) AS since FROM gaps WHERE closed_at IS NULL GROUP BY tenant"
+)
+
 
 async def read_standings(connection: AsyncConnection) -> dict[str, Standing]:
     """How every tenant stands that the store knows; calls that named none are under "?"."""
@@ -116,4 +129,6 @@ async def read_standings(connection: AsyncConnection) -> dict[str, Standing]:
         found.setdefault(row.tenant, {})["work"] = work
     for row in await connection.execute(_BRAKES):
         found.setdefault(row.tenant, {})["braked_since"] = row.stopped_at
+    for row in await connection.execute(_GAPS):
+        found.setdefault(row.tenant, {})["gaps"] = Gaps(row.open, row.since)
     return {tenant: Standing(**values) for tenant, values in found.items()}

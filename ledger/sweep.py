@@ -80,26 +80,13 @@ async def note_rung_by_pool(pool: Pool, subjects: Sequence[UUID]) -> None:
 
 
 _TIDY = (
-    """
-    WITH dropped AS (
-        UPDATE work SET state = 'settled', outcome = 'unconfirmed', settled_at = clock_timestamp()
-         WHERE settled_at IS NULL AND state = 'waiting' AND due <= clock_timestamp()
-        RETURNING delivery, activity, subject, seq, tenant, hook, application
-    )
-    INSERT INTO entries (at, tenant, subject, delivery, seq, hook, application, activity, outcome, actor, acting_for,
-                         code_version, rules_hash, commitment)
-    SELECT clock_timestamp(), x.tenant, x.subject, x.delivery, x.seq, x.hook, x.application, x.activity, 'unconfirmed',
-           d.actor, d.acting_for, :code_version, d.rules_hash, d.commitment
-      FROM dropped x JOIN deliveries d ON d.id = x.delivery ORDER BY x.delivery, x.activity
-    """,
     "DELETE FROM vault WHERE expires_at <= clock_timestamp()",
     "DELETE FROM holds WHERE expires_at <= clock_timestamp() - interval '1 hour'",
     "DELETE FROM recent WHERE at <= clock_timestamp() - interval '10 seconds'",
 )
 
 
-async def tidy(connection: AsyncConnection, code_version: str) -> None:
-    """Drops intentions whose fact did not come, with an entry; empties what has expired."""
+async def tidy(connection: AsyncConnection) -> None:
+    """Empties what has expired."""
     for statement in _TIDY:
-        values = {"code_version": code_version} if ":code_version" in statement else {}
-        await connection.execute(text(statement), values)
+        await connection.execute(text(statement))

@@ -21,11 +21,10 @@ _AT_ONCE = 16
 class Sweep:
     """One round every `sweep.interval`; safe with any number of workers."""
 
-    def __init__(self, engine: Engine, client: Client, settings: Settings, code_version: str) -> None:
+    def __init__(self, engine: Engine, client: Client, settings: Settings) -> None:
         self._engine = engine
         self._client = client
         self._settings = settings
-        self._code_version = code_version
         self._slots = asyncio.Semaphore(_AT_ONCE)
 
     async def run(self) -> None:
@@ -43,7 +42,7 @@ class Sweep:
         async with self._engine.begin() as connection:
             if not await only_sweeper(connection):
                 return 0
-            await tidy(connection, self._code_version)
+            await tidy(connection)
             found = await find_unrung(connection, unrung=sweep.unrung, quiet=sweep.quiet, most=_MOST)
         rung = await asyncio.gather(*(self._ring(person) for person in found))
         told = [person.subject for person, ok in zip(found, rung, strict=True) if ok]

@@ -17,6 +17,7 @@ from temporalio.worker import Worker
 from activities._bind import Wiring, bind
 from activities._machinery import Machinery
 from activities._registry import registry
+from activities._watch import Watcher
 from ledger.engine import Engine, EngineErrors, connect_store
 from ledger.releases import register
 from runtime.attributes import SEARCH_ATTRIBUTES
@@ -25,8 +26,10 @@ from runtime.shutdown import stop_event
 from runtime.sweep import Sweep
 from runtime.vault import Vault
 from runtime.version import code_version
+from runtime.watch import keep_watch
 from settings import Settings
 from workflows.user_lifecycle import UserLifecycle
+from workflows.watch import Watch
 
 log = logging.getLogger(__name__)
 
@@ -52,14 +55,18 @@ async def run_worker(settings: Settings) -> None:
     if client is None:
         return
     async with assemble(settings, client) as parts:
-        sweeping = asyncio.create_task(parts.sweep.run())
+        beside = [
+            asyncio.create_task(parts.sweep.run()),
+            asyncio.create_task(keep_watch(client, settings.temporal)),
+        ]
         async with parts.worker:
             log.info(
                 "worker ready: %d activities on task queue %s", len(registry()), settings.temporal.task_queue
             )
             await stop.wait()
             log.info("worker draining")
-            sweeping.cancel()
+            for task in beside:
+                task.cancel()
         log.info("worker stopped")
 
 
@@ -75,17 +82,18 @@ async def assemble(settings: Settings, client: Client) -> AsyncGenerator[Parts]:
                 engine, http, settings.activities, version, Vault(settings.fingerprint_key).unseal
             )
             machinery = Machinery(wiring, retired)
+            watcher = Watcher(engine, settings.tenants, settings.watch.interval, version)
             worker = Worker(
                 client,
                 task_queue=settings.temporal.task_queue,
-                workflows=[UserLifecycle],
-                activities=_activities(machinery, wiring),
+                workflows=[UserLifecycle, Watch],
+                activities=[*_activities(machinery, wiring), watcher.watch],
                 interceptors=[Hush()],
                 max_cached_workflows=2000,
                 sticky_queue_schedule_to_start_timeout=timedelta(seconds=5),
                 graceful_shutdown_timeout=GRACE,
             )
-            yield Parts(worker, Sweep(engine, client, settings, version), engine)
+            yield Parts(worker, Sweep(engine, client, settings), engine)
     finally:
         await engine.dispose()
 

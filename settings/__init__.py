@@ -21,7 +21,9 @@ from pydantic import (
 from settings.mistakes import Mistake, TableError, Where, in_words
 from settings.places import Placed, Places
 from settings.references import File, Free, Referenced, ReferencedIfThere
-from settings.rules import KINDS, Attribute, Code, Mode, Rules, Table, looks_like, merge
+from settings.rules import KINDS, Attribute, Code, Mode, Rules, looks_like, merge
+from settings.table import Table
+from settings.windows import Windows
 
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
@@ -106,6 +108,12 @@ class Sweep(Table):
     interval: Seconds = 2.0
     unrung: Seconds = 5.0
     quiet: Seconds = 120.0
+
+
+class Watch(Table):
+    """Looks for intentions that nothing followed, every `interval` seconds."""
+
+    interval: Seconds = 60.0
 
 
 class Key(Table):
@@ -213,6 +221,7 @@ class Tenant(Table):
     deprovision: Deprovision
     answer_shape: Literal["data", "data+error", "echo"] = "data"
     rules: Rules = Rules()
+    windows: Windows = Windows()
 
     @field_validator("region")
     @classmethod
@@ -245,6 +254,7 @@ class Settings(Table):
     temporal: Temporal = Temporal()
     bell: Bell = Bell()
     sweep: Sweep = Sweep()
+    watch: Watch = Watch()
     activities: dict[str, dict[str, Free]] = Field(default_factory=dict[str, dict[str, Any]], repr=False)
 
     @field_validator("fingerprint_key")

@@ -6,10 +6,11 @@ from collections.abc import Iterable
 from typing import Annotated, Any, Literal, Self, cast
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from settings.mistakes import Mistake, TableError, Where
 from settings.references import File
+from settings.table import Table
 
 Mode = Literal["on", "shadow", "off"]
 """on: decides. shadow: is evaluated and recorded, and changes no answer. off: is not there."""
@@ -44,12 +45,6 @@ Python = Annotated[str, looks_like(r"[a-z][a-z0-9_]{0,62}", "must be the name of
 ValidateHook = Literal["validateUser", "validateUpdateUser"]
 EnrichedHook = Literal["validateUser", "validateUpdateUser", "preCreateUser", "preUpdateUser"]
 NamedHook = Literal["validateUser", "preCreateUser"]
-
-
-class Table(BaseModel):
-    """A table of the configuration."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
 
 class Rule(Table):

@@ -15,6 +15,7 @@ COMMANDS = [
     ("doctor",),
     ("activities",),
     ("failures",),
+    ("gaps",),
     ("ledger", "search"),
     ("config", "check"),
     ("redrive",),

@@ -60,12 +60,12 @@ def _tenant(
         rules=tenant.rules.by_mode(unique.mode for unique in tenant.unique),
         standing=standing,
         never_seen=tuple(h.name for h in by_name().values() if standing and h.name not in seen),
-        checks=tuple(_checks(standing, settings, now)) if standing else (),
+        checks=tuple(_checks(name, standing, settings, now)) if standing else (),
         next=tuple(next_steps(name, tenant, settings.api, standing)) if standing else (),
     )
 
 
-def _checks(standing: Standing, settings: Settings, now: datetime) -> Iterator[Check]:
+def _checks(name: str, standing: Standing, settings: Settings, now: datetime) -> Iterator[Check]:
     if is_current(standing):
         last = standing.refusals[0]
         words = f"the newest call was turned away {ago(last.at, now)}: {last.words}"
@@ -75,6 +75,9 @@ def _checks(standing: Standing, settings: Settings, now: datetime) -> Iterator[C
     else:
         yield Check("Calls", "note", "none has come yet")
     yield from _work(standing, settings, now)
+    if standing.gaps.since:
+        words = f"{standing.gaps.open} open, the oldest from {ago(standing.gaps.since, now)}"
+        yield Check("Gaps", "note", words, f"./hookledger gaps --tenant {name} says what is missing.")
     if standing.braked_since:
         words = f"on, stopped {ago(standing.braked_since, now)}: runDeprovision is answered false"
         yield Check("Brake", "wrong", words)

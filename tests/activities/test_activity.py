@@ -114,6 +114,7 @@ _REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
     "take": (lambda: _named("take"), "activity take: the name is taken by Hookledger itself"),
     "bookkeeping": (lambda: _named("bookkeeping"), "is taken by Hookledger itself"),
     "settle": (lambda: _named("settle"), "is taken by Hookledger itself"),
+    "watch": (lambda: _named("watch"), "is taken by Hookledger itself"),
     "no hook": (lambda: _named("badge", on=[]), "activity badge: on=… names no hook"),
     "long without heartbeat": (
         lambda: _named("badge", timeout=seconds(31)),
@@ -138,6 +139,10 @@ _REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
     "secret for too long": (
         lambda: _named("badge", on=Hook.CHANGE_PASSWORD, secret=True, give_up=days(1), delay=days(1.5)),
         "activity badge: a secret is kept for 2 days; shorten give_up, delay or window",
+    ),
+    "secret for as long as the hook waits": (
+        lambda: _named("badge", on=Hook.PRE_PROVISION, secret=True, confirmed=True),
+        "a secret is kept for 2 days; shorten give_up, delay or window",
     ),
     "confirmed and delayed": (
         lambda: _named("badge", on=Hook.PRE_PROVISION, confirmed=True, delay=days(1)),

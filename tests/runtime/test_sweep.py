@@ -21,7 +21,7 @@ from ledger.sweep import SWEEPERS_LOCK
 from runtime.bell import Ring, ring
 from runtime.sweep import Sweep
 from settings import Settings, Store
-from tests.support import delivery, rows, write_configuration
+from tests.support import delivery, write_configuration
 
 
 @pytest.fixture
@@ -95,7 +95,7 @@ async def person(
     await pool.execute("UPDATE work SET state = 'settled', settled_at = now() WHERE settled_at IS NULL")
     work = [Planned("badge", "badge", plan_text(Plan()), timedelta(0), waits=False)]
     receipt = await receive(pool, delivery(f"u{uuid.uuid4().hex[:10]}", work=work))
-    yield Person(client, settings, pool, Sweep(engine, client, settings, "test"), receipt)
+    yield Person(client, settings, pool, Sweep(engine, client, settings), receipt)
     await pool.execute("UPDATE work SET state = 'settled', settled_at = now() WHERE settled_at IS NULL")
 
 
@@ -185,7 +185,7 @@ async def test_who_is_paused_is_not_rung(person: Person) -> None:
 async def test_a_ring_that_fails_is_tried_again(person: Person, engine: AsyncEngine) -> None:
     away = await Client.connect("127.0.0.1:1", lazy=True)
     await person.later(2)
-    assert await Sweep(engine, away, person.settings, "test").round() == 0
+    assert await Sweep(engine, away, person.settings).round() == 0
     assert await person.sweep.round() == 1
 
 
@@ -199,23 +199,11 @@ async def test_only_one_sweeps(person: Person, engine: AsyncEngine) -> None:
 
 async def test_it_outlives_a_lost_store(person: Person, client: Client, store: Store) -> None:
     gone = connect_store(Store(url="postgresql://x:x@127.0.0.1:1/x"), "test")
-    sweeping = asyncio.create_task(Sweep(gone, client, person.settings, "test").run())
+    sweeping = asyncio.create_task(Sweep(gone, client, person.settings).run())
     await asyncio.sleep(0.5)
     assert not sweeping.done()
     sweeping.cancel()
     await gone.dispose()
-
-
-async def test_an_intention_without_its_fact_is_dropped_with_an_entry(person: Person) -> None:
-    await person.set("state = 'waiting', due = now() - interval '1 s'")
-    await person.sweep.round()
-    found = await rows(
-        person.pool,
-        "SELECT activity, outcome FROM entries WHERE subject = $1 AND activity IS NOT NULL",
-        person.receipt.subject,
-    )
-    assert found == [{"activity": "badge", "outcome": "unconfirmed"}]
-    assert await person.rings() == 0
 
 
 async def test_what_has_expired_is_emptied(person: Person) -> None:

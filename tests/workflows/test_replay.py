@@ -1,4 +1,4 @@
-"""Every stored history of a lifecycle still replays: changing the interpreter needs workflow.patched."""
+"""Every stored history of a workflow still replays: changing the interpreter needs workflow.patched."""
 
 import json
 import os
@@ -9,18 +9,31 @@ import pytest
 from temporalio.client import Client, WorkflowHistory
 from temporalio.worker import Replayer
 
+from runtime.watch import watch_id
+from settings import Settings, Store
+from tests.support import write_configuration
 from tests.workflows.lifecycle import Lifecycle
 from workflows.user_lifecycle import UserLifecycle
+from workflows.watch import NAME, Watch
 
 STORED = Path(__file__).parent.parent / "histories"
+WORKFLOWS = [UserLifecycle, Watch]
 RECORD = "HOOKLEDGER_RECORD_HISTORIES"
-"""Set, with any value, to write the histories of test_fresh_histories_replay into tests/histories."""
+"""Set, with any value, to write the histories of the tests with fresh ones into tests/histories."""
+
+
+@pytest.fixture
+def settings(store: Store, tmp_path: Path) -> Settings:
+    """The lifecycle tests' own, with rounds of the watch one after the other."""
+    return write_configuration(
+        tmp_path, store, "[sweep]\nunrung = 0.1\nquiet = 1.0\n[watch]\ninterval = 0.05\n"
+    )
 
 
 @pytest.mark.parametrize("path", sorted(STORED.glob("*.json")), ids=lambda p: p.stem)
 async def test_stored_histories_replay(path: Path) -> None:
     history = WorkflowHistory.from_json(path.stem, path.read_text())
-    await Replayer(workflows=[UserLifecycle]).replay_workflow(history)
+    await Replayer(workflows=WORKFLOWS).replay_workflow(history)
 
 
 def test_there_are_stored_histories() -> None:
@@ -44,16 +57,36 @@ async def test_fresh_histories_replay(person: Lifecycle, client: Client, story: 
     for _ in range(3):
         await person.send(*story)
     await person.ended()
-    replayer = Replayer(workflows=[UserLifecycle])
     found = [w async for w in client.list_workflows(f'WorkflowId = "{person.handle.id}"')]
     for n, run in enumerate(found):
         history = await client.get_workflow_handle(run.id, run_id=run.run_id).fetch_history()
-        await replayer.replay_workflow(history)
-        if RECORD in os.environ:
-            STORED.mkdir(exist_ok=True)
-            text = json.dumps(history.to_json_dict(), indent=1) + "\n"
-            text = re.sub(r'"identity": "\d+@[^"]*"', '"identity": "worker"', text)
-            (STORED / f"{'-'.join(story)}-{n}.json").write_text(text)
+        await _replay(history, f"{'-'.join(story)}-{n}")
+
+
+async def test_fresh_histories_of_the_watch_replay(person: Lifecycle, client: Client) -> None:
+    """A run that goes on as new, and the one after it, ended by hand."""
+    queue = person.settings.temporal.task_queue
+    handle = await client.start_workflow(NAME, 2, id=watch_id(queue), task_queue=queue)
+    first = handle.first_execution_run_id
+
+    async def went_on() -> bool:
+        return (await client.get_workflow_handle(handle.id).describe()).run_id != first
+
+    await person.until(went_on)
+    last = client.get_workflow_handle(handle.id)
+    await last.terminate("the test is over")
+    for n, run_id in enumerate((first, (await last.describe()).run_id)):
+        run = client.get_workflow_handle(handle.id, run_id=run_id)
+        await _replay(await run.fetch_history(), f"watch-{n}")
+
+
+async def _replay(history: WorkflowHistory, name: str) -> None:
+    await Replayer(workflows=WORKFLOWS).replay_workflow(history)
+    if RECORD in os.environ:
+        STORED.mkdir(exist_ok=True)
+        text = json.dumps(history.to_json_dict(), indent=1) + "\n"
+        text = re.sub(r'"(identity|name)": "\d+@[^"]*"', r'"\1": "worker"', text)
+        (STORED / f"{name}.json").write_text(text)
 
 
 async def test_a_changed_order_is_found(person: Lifecycle) -> None:
