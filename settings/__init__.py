@@ -24,7 +24,7 @@ from pydantic import (
 from settings.mistakes import Mistake, TableError, Where, dotted, in_words
 from settings.references import File, Free, Referenced, ReferencedIfThere
 from settings.toml_lines import line_of, lines_of
-from settings.windows import Windows
+from settings.windows import Watch, Windows
 
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
@@ -119,12 +119,6 @@ class Sweep(_Table):
     interval: Seconds = 2.0
     unrung: Seconds = 5.0
     quiet: Seconds = 120.0
-
-
-class Watch(_Table):
-    """Looks for intentions that nothing followed, every `interval` seconds."""
-
-    interval: Seconds = 60.0
 
 
 class Key(_Table):

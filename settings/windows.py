@@ -1,4 +1,4 @@
-"""How long each intention may wait for what should follow it, per tenant (docs/contract.md)."""
+"""How long each intention may wait for what should follow it, and how often one looks (docs/contract.md)."""
 
 # ruff: noqa: N815 - the keys are the platform's names of its hooks.
 
@@ -6,7 +6,7 @@ import re
 from datetime import timedelta
 from typing import Annotated
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 LONGEST = timedelta(days=3650)
 OTHERS = timedelta(days=7)
@@ -33,6 +33,14 @@ def _window(value: object) -> timedelta:
 
 
 Window = Annotated[timedelta, BeforeValidator(_window)]
+
+
+class Watch(BaseModel):
+    """Looks for intentions that nothing followed, every `interval` seconds."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    interval: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 60.0
 
 
 class Windows(BaseModel):
