@@ -98,7 +98,7 @@ class Hook(metaclass=_Known):
     holds: bool = False
     """Holds the unique values it asks for, if they are free."""
     confirms: tuple[str, ...] = ()
-    """The intentions that this fact confirms."""
+    """The intentions that this fact confirms, in the order of their chain: what comes later in it comes later."""
     repeats_are_suspect: bool = True
     braked: bool = False
     decide: Callable[[Question], Decision] = _received

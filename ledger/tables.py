@@ -205,6 +205,29 @@ holds = Table(
     Index("holds_subject", "subject"),
 )
 
+gaps = Table(
+    "gaps",
+    metadata,
+    _uuid("delivery", key=True),
+    _text("tenant"),
+    _uuid("subject"),
+    Column("seq", BigInteger, nullable=False),
+    _text("hook"),
+    _text("application", null=True),
+    Column("expected", ARRAY(Text), nullable=False),
+    _time("since"),
+    _time("found_at"),
+    _text("closed_as", null=True),
+    _uuid("closed_by", null=True),
+    _time("closed_at", null=True),
+    CheckConstraint("closed_as IN ('confirmed late', 'taken up', 'no longer expected')"),
+    Index("gaps_open", "subject", postgresql_where=text("closed_at IS NULL")),
+    Index("gaps_time", "tenant", "since"),
+    Index("gaps_count", "tenant", postgresql_where=text("closed_at IS NULL")),
+)
+
+watched = Table("watched", metadata, _text("tenant", key=True), _text("hook", key=True), _time("until"))
+
 entitlements = Table(
     "entitlements",
     metadata,
@@ -316,26 +339,3 @@ lookups = Table(
     _text("key", key=True),
     _text("value"),
 )
-
-gaps = Table(
-    "gaps",
-    metadata,
-    _uuid("delivery", key=True),
-    _text("tenant"),
-    _uuid("subject"),
-    Column("seq", BigInteger, nullable=False),
-    _text("hook"),
-    _text("application", null=True),
-    Column("expected", ARRAY(Text), nullable=False),
-    _time("since"),
-    _time("found_at"),
-    _text("closed_as", null=True),
-    _uuid("closed_by", null=True),
-    _time("closed_at", null=True),
-    CheckConstraint("closed_as IN ('confirmed late', 'taken up', 'no longer expected')"),
-    Index("gaps_open", "subject", postgresql_where=text("closed_at IS NULL")),
-    Index("gaps_time", "tenant", "since"),
-    Index("gaps_count", "tenant", postgresql_where=text("closed_at IS NULL")),
-)
-
-watched = Table("watched", metadata, _text("tenant", key=True), _text("hook", key=True), _time("until"))

@@ -23,7 +23,7 @@ from settings.places import Placed, Places
 from settings.references import File, Free, Referenced, ReferencedIfThere
 from settings.rules import KINDS, Attribute, Code, Mode, Rules, looks_like, merge
 from settings.table import Table
-from settings.windows import Windows
+from settings.windows import Watch, Windows
 
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
@@ -108,12 +108,6 @@ class Sweep(Table):
     interval: Seconds = 2.0
     unrung: Seconds = 5.0
     quiet: Seconds = 120.0
-
-
-class Watch(Table):
-    """Looks for intentions that nothing followed, every `interval` seconds."""
-
-    interval: Seconds = 60.0
 
 
 class Key(Table):

@@ -1,4 +1,4 @@
-"""How long each intention may wait for what should follow it, per tenant (docs/contract.md)."""
+"""How long each intention may wait for what should follow it, and how often one looks (docs/contract.md)."""
 
 # ruff: noqa: N815 - the keys are the platform's names of its hooks.
 
@@ -6,7 +6,7 @@ import re
 from datetime import timedelta
 from typing import Annotated
 
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, Field
 
 from settings.table import Table
 
@@ -35,6 +35,12 @@ def _window(value: object) -> timedelta:
 
 
 Window = Annotated[timedelta, BeforeValidator(_window)]
+
+
+class Watch(Table):
+    """Looks for intentions that nothing followed, every `interval` seconds."""
+
+    interval: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 60.0
 
 
 class Windows(Table):
