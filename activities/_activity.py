@@ -20,7 +20,7 @@ SEALED_FOR = timedelta(days=2)
 """A secret's time to live, from the delivery on: whatever needs it must have given up before."""
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
-_TAKEN = frozenset({"take", "bookkeeping", "settle"})
+_TAKEN = frozenset({"take", "bookkeeping", "settle", "reconcile"})
 """The machinery's own names in Temporal."""
 
 

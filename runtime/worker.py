@@ -20,11 +20,14 @@ from ledger.engine import Engine, EngineErrors, connect_store
 from ledger.releases import register
 from runtime.attributes import SEARCH_ATTRIBUTES
 from runtime.client import Hush, connect
+from runtime.reconcile.activity import Reconciler
+from runtime.schedules import keep_schedules
 from runtime.shutdown import stop_event
 from runtime.sweep import Sweep
 from runtime.vault import Vault
 from runtime.version import code_version
 from settings import Settings
+from workflows.reconcile import Reconcile
 from workflows.user_lifecycle import UserLifecycle
 
 log = logging.getLogger(__name__)
@@ -51,6 +54,7 @@ async def run_worker(settings: Settings) -> None:
         return
     async with assemble(settings, client) as parts:
         sweeping = asyncio.create_task(parts.sweep.run())
+        scheduling = asyncio.create_task(keep_schedules(client, settings))
         async with parts.worker:
             log.info(
                 "worker ready: %d activities on task queue %s", len(registry()), settings.temporal.task_queue
@@ -58,6 +62,7 @@ async def run_worker(settings: Settings) -> None:
             await stop.wait()
             log.info("worker draining")
             sweeping.cancel()
+            scheduling.cancel()
         log.info("worker stopped")
 
 
@@ -76,8 +81,8 @@ async def assemble(settings: Settings, client: Client) -> AsyncGenerator[Parts]:
             worker = Worker(
                 client,
                 task_queue=settings.temporal.task_queue,
-                workflows=[UserLifecycle],
-                activities=_activities(machinery, wiring),
+                workflows=[UserLifecycle, Reconcile],
+                activities=[*_activities(machinery, wiring), Reconciler(settings).reconcile],
                 interceptors=[Hush()],
                 max_cached_workflows=2000,
                 sticky_queue_schedule_to_start_timeout=timedelta(seconds=5),

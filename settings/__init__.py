@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, cast
-from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
@@ -22,10 +21,9 @@ from pydantic import (
 )
 
 from settings.mistakes import Mistake, TableError, Where, dotted, in_words
+from settings.platform import Platform, safe_address
 from settings.references import File, Free, Referenced, ReferencedIfThere
 from settings.toml_lines import line_of, lines_of
-
-LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 _KEY_BYTES = {"HS256": 32, "HS384": 48, "HS512": 64}
 
@@ -149,11 +147,7 @@ class Proof(_Table):
     @field_validator("url")
     @classmethod
     def _is_safe(cls, url: str) -> str:
-        parts = urlsplit(url)
-        safe = parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in LOOPBACK)
-        if not safe or not parts.hostname or parts.username or parts.password:
-            raise ValueError("must be an https:// address without user name: the token travels to it")
-        return url
+        return safe_address(url)
 
 
 class Token(_Table):
@@ -218,6 +212,7 @@ class Tenant(_Table):
     leavers_release_days: Annotated[int, Field(ge=0)] = 0
     deprovision: Deprovision
     answer_shape: Literal["data", "data+error", "echo"] = "data"
+    platform: Platform | None = None
 
     @field_validator("region")
     @classmethod
