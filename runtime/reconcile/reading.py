@@ -65,10 +65,10 @@ class Pass:
             self.pages += 1
             self.total = page.total
             fresh = [row for row in map(self._listed, page.users) if row is not None]
-            if not page.users and (beyond or page.pages is None or number >= page.pages):
-                return
             barren = 0 if fresh else barren + 1
             yield fresh
+            if not page.users and (beyond or page.pages is None or number >= page.pages):
+                return
 
     def _listed(self, row: Any) -> Listed | None:
         """The row, if it can be read and is new."""
