@@ -22,6 +22,7 @@ COMMANDS = [
     ("pause",),
     ("resume",),
     ("brake", "release"),
+    ("reconcile",),
     ("token",),
     ("dev",),
     ("simulate",),
