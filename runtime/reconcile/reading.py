@@ -63,7 +63,8 @@ class Pass:
             last, lost = page, 0
             number += 1
             self.pages += 1
-            self.total = page.total
+            if page.users or self.total is None:
+                self.total = page.total  # a page behind the end may count nobody
             fresh = [row for row in map(self._listed, page.users) if row is not None]
             barren = 0 if fresh else barren + 1
             yield fresh
