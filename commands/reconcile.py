@@ -16,8 +16,8 @@ from commands.output import console, print_lines
 from ledger.engine import EngineErrors, StoreErrors
 from ledger.known import clock
 from ledger.visit import OutOfReach, visit
-from runtime.reconcile.run import Difference
-from runtime.reconcile.run import Progress as Standing
+from runtime.reconcile.tally import Difference
+from runtime.reconcile.tally import Progress as Standing
 from runtime.reconcile.tenant import UnderWay, reconcile
 from runtime.reconcile.user_list import PlatformLost, PlatformRefuses
 from settings import Settings

@@ -6,7 +6,7 @@ from datetime import timedelta
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
-from runtime.reconcile.run import Progress
+from runtime.reconcile.tally import Progress
 from runtime.reconcile.tenant import UnderWay, reconcile
 from runtime.reconcile.user_list import PlatformLost, PlatformRefuses
 from settings import Settings

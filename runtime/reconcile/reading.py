@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 
 from hooks.facts import platform_id
+from ledger.known import Present
 from runtime.reconcile.compare import login_of
 from runtime.reconcile.user_list import Page, PlatformLost, UserList
 
@@ -96,3 +97,21 @@ class Pass:
         if met < self.total:
             return f"{met:,} people came of the {self.total:,} that the list counts"
         return ""
+
+    @property
+    def may_be_whole_next_time(self) -> bool:
+        """Whether it only lacks people: a list that changed while it was read."""
+        return bool(self.short and self.seen) and not self.lost and self.total is not None
+
+
+@dataclass
+class Met:
+    """Whom a pass has met: by the marks of their ids, and those whom we know by login only."""
+
+    read: Pass = field(default_factory=Pass)
+    subjects: set[int] = field(default_factory=set[int])
+
+    def includes(self, person: Present) -> bool:
+        """Whether this person was on the list."""
+        by_id = person.platform_id is not None and mark(person.platform_id) in self.read.seen
+        return by_id or person.subject.int in self.subjects

@@ -8,7 +8,8 @@ from activities._registry import registry
 from ledger.engine import connect, open_pool, reading
 from ledger.known import let_go, only_one
 from runtime.reconcile.record import ACTOR, Recorder
-from runtime.reconcile.run import Difference, Progress, Reconciliation
+from runtime.reconcile.run import Reconciliation
+from runtime.reconcile.tally import Difference, Progress, Tally
 from runtime.reconcile.user_list import FIRST_WAIT, PlatformRefuses, UserList
 from runtime.version import code_version
 from settings import Settings
@@ -69,7 +70,5 @@ async def reconcile(
             actor=actor,
             run_activities=platform.run_activities if run_activities is None else run_activities,
         )
-        run = Reconciliation(
-            platform, users, engine, recorder, dry_run=dry_run, limit=limit, found=found, watch=watch
-        )
-        return await run.run()
+        tally = Tally(recorder, dry_run, found, watch)
+        return await Reconciliation(platform, users, engine, tally, limit).run()

@@ -12,7 +12,7 @@ from hooks.facts import fact_of
 from ledger.engine import Pool, open_pool
 from ledger.receive import Receipt, receive
 from rules.normal import login, unique_values
-from runtime.reconcile.run import Difference
+from runtime.reconcile.tally import Difference
 from runtime.reconcile.tenant import reconcile
 from settings import Settings, Store
 from tests.support import delivery, rows, write_configuration
