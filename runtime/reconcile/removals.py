@@ -18,7 +18,7 @@ from runtime.reconcile.user_list import NotThere, UserList
 
 Json = dict[str, Any]
 
-_CHUNK = 1_000
+_CHUNK = 5_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +57,11 @@ class Removals:
         after = FIRST
         while len(self) <= self._most and len(undecided) <= self._most + _CHUNK:
             async with reading(self._engine) as connection:
-                people = await present_after(connection, self._name, after, began, _CHUNK)
+                people = await present_after(connection, self._name, after, _CHUNK)
             if not people:
                 break
             after = people[-1].subject
-            absent = [person for person in people if not met.includes(person)]
+            absent = [person for person in people if person.told_at < began and not met.includes(person)]
             undecided += await self._look_up(absent) if tells else absent
             if self._list_hides_people():
                 return

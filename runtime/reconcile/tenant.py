@@ -51,6 +51,7 @@ async def reconcile(
             name="hookledger reconcile",
             pool_size=_POOL,
             statement_timeout=_STATEMENT_SECONDS,
+            by_key=True,
         )
         stack.push_async_callback(engine.dispose)
         lock = await stack.enter_async_context(reading(engine))

@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import os
+import sys
 from collections.abc import AsyncGenerator
 from datetime import timedelta
 from pathlib import Path
@@ -19,6 +21,7 @@ from runtime.attributes import SEARCH_ATTRIBUTES, TENANT
 from runtime.schedules import keep_schedules, schedule_id, set_schedules
 from runtime.worker import assemble
 from settings import Settings, Store
+from tests.commands.copied import ROOT
 from tests.commands.databases import database
 from tests.conftest import TEMPLATE
 from tests.runtime.reconcile.world import World, user, world
@@ -101,6 +104,28 @@ async def test_another_installation_s_schedules_are_left_alone(here: World, clie
     await set_schedules(client, elsewhere)
 
     assert await _exists(handle)
+
+
+async def test_a_worker_makes_it_at_its_start(
+    here: World, client: Client, servers: Servers, tmp_path: Path
+) -> None:
+    told = {"HOOKLEDGER_CONFIG": str(tmp_path / "hookledger.toml"), "TEMPORAL_ADDRESS": servers.temporal}
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "cli.py", "worker", cwd=ROOT, env=os.environ | told, stderr=asyncio.subprocess.PIPE
+    )
+    try:
+        for _ in range(200):
+            if await _exists(client.get_schedule_handle(schedule_id("as100"))):
+                break
+            await asyncio.sleep(0.1)
+        assert await _exists(client.get_schedule_handle(schedule_id("as100")))
+    finally:
+        process.terminate()
+        _, log = await asyncio.wait_for(process.communicate(), 40)
+
+    assert process.returncode == 0
+    assert b"schedule reconcile:as100 made" in log
+    assert b"good-token" not in log
 
 
 async def test_it_fires_and_records_and_its_history_names_nobody(here: World, client: Client) -> None:

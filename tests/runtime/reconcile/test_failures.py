@@ -381,3 +381,60 @@ async def test_a_process_without_the_token_starts_and_says_so_when_it_is_needed(
 
     with pytest.raises(PlatformRefuses, match="refers to nothing that is there"):
         await here.reconcile()
+
+
+# The second look
+
+
+async def test_a_look_up_that_fails_leaves_the_difference_to_the_next_run(here: World) -> None:
+    await here.both(user(1), user(2))
+    here.users.put(user(3))
+    here.users.mischief = lambda asked: Reply(500, b"-") if asked.path.endswith(user(3)["id"]) else None
+
+    summary = await here.reconcile()
+
+    assert (summary.counts.created, summary.counts.unclear, summary.clean) == (0, 1, False)
+    here.users.mischief = lambda _: None
+    assert (await here.reconcile()).counts.created == 1
+
+
+async def test_a_platform_that_stops_answering_in_the_middle_ends_the_run(here: World) -> None:
+    await here.both(user(1))
+    here.users.put(*(user(n) for n in range(2, 60)))
+    here.users.mischief = lambda asked: Reply(500, b"-") if asked.path != LIST and asked.number > 9 else None
+
+    with pytest.raises(PlatformLost, match="in the middle"):
+        await here.reconcile()
+
+
+async def test_the_own_record_has_the_last_word(here: World) -> None:
+    """The list is behind: its row still shows what was, the record shows what is."""
+    await here.both(user(1, department="Legal"), user(2))
+    stale = [user(1, department="Finance"), user(2)]
+    page = envelope({"content": stale, "totalElements": 2, "totalPages": 1})
+    here.users.mischief = lambda asked: page if asked.page == 0 else None
+
+    summary = await here.reconcile()
+
+    assert (summary.counts.changed, summary.counts.meanwhile) == (0, 1)
+
+
+async def test_another_person_s_record_is_not_taken_for_theirs(here: World) -> None:
+    await here.both(user(1))
+    here.users.put(user(3))
+    here.users.mischief = lambda asked: envelope(user(1)) if asked.path.endswith(user(3)["id"]) else None
+
+    summary = await here.reconcile()
+
+    assert (summary.counts.created, summary.counts.unclear) == (0, 1)
+
+
+async def test_what_cannot_be_stored_is_counted_and_holds_up_nobody(here: World) -> None:
+    deep: dict[str, object] = {}
+    for _ in range(100):
+        deep = {"more": deep}
+    here.users.put(user(1, desk=deep), user(2, desk="\ud800"), user(3, desk="\x00"))
+
+    summary = await here.reconcile()
+
+    assert (summary.counts.created, summary.counts.unreadable) == (1, 2)
