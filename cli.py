@@ -221,6 +221,36 @@ def release(
     asyncio.run(Deeds(load(), reason, actor).release(tenant))
 
 
+@app.command(rich_help_panel=_ACT)
+def reconcile(
+    tenant: Tenant = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be recorded.")] = False,
+    run_activities: Annotated[
+        bool | None,
+        typer.Option(
+            "--run-activities/--no-run-activities",
+            help="Run the missed facts' activities too; as platform.run_activities says if left out.",
+            show_default=False,
+        ),
+    ] = None,
+    removals: Annotated[
+        int | None,
+        typer.Option(
+            help="Let up to so many removals through, whatever the brake says.", min=0, show_default=False
+        ),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Compares the platform's user list with what hooks told, and records what was missed.
+
+    --json: one difference a line, ids only. Exit codes: 0 all is recorded, 1 something is left open (standard error
+    says what), 2 it could not run.
+    """
+    from commands.reconcile import Asked, run
+
+    asyncio.run(run(load(), tenant, Asked(dry_run, run_activities, removals, as_json)))
+
+
 @config.command()
 def check() -> None:
     """Reads the configuration and names every mistake with its line; starts nothing. Exit code 2 for mistakes."""

@@ -23,7 +23,7 @@ AS_THE_HOOK = timedelta(days=3650)
 """Waits as long as the tenant's window for the hook: only the watch ends it."""
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
-_TAKEN = frozenset({"take", "bookkeeping", "settle", "watch"})
+_TAKEN = frozenset({"take", "bookkeeping", "settle", "watch", "reconcile"})
 """The machinery's own names in Temporal."""
 
 

@@ -25,7 +25,10 @@ class Event:
     """The last known user when the delivery came (facts only; the platform sends no old values)."""
     application: str | None
     verdict: str
-    """What was answered: received, passed, refused, answered, deprovision, leave, undecided, braked."""
+    """What was answered: received, passed, refused, answered, deprovision, leave, undecided, braked.
+
+    Or, found by reconciliation: missed create, missed change, missed removal.
+    """
     actor: str
     """Who asked, as the token asserts."""
     acting_for: str | None

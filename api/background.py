@@ -6,8 +6,8 @@ import time
 from collections.abc import Mapping
 
 from api.receive import Receiver
+from ledger.asked import holders, keep_rules, lookup_table, people
 from ledger.engine import Pool, StoreErrors
-from ledger.known import holders, keep_rules, lookup_table, people
 from ledger.refusals import write_refusals
 from ledger.sweep import note_rung_by_pool
 from rules.policy import Policy

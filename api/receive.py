@@ -21,11 +21,12 @@ from api.auth import Caller, Refusal, Verifier
 from api.breaker import Breaker
 from api.problems import Problem, respond
 from api.refusals import Refusals
-from api.shape import fact_of, platform_id, request_of, storable
+from api.shape import request_of
+from hooks.facts import fact_of, platform_id, storable
 from hooks.hook import Hook, Json, Question, Ruling
 from hooks.secrets import TooDeep, cut
+from ledger.asked import last_known
 from ledger.engine import Pool, StoreErrors
-from ledger.known import last_known
 from ledger.receive import Delivery, Note, Person, Planned, Receipt, receive
 from rules.changing import same
 from rules.consulting import consult

@@ -17,7 +17,9 @@ from rules.normal import login
 from settings import Settings
 
 Row = Mapping[str, Any]
-_BAD = frozenset({"failed", "refused", "retired", "unconfirmed", "undecided", "braked", "conflict"})
+_BAD = frozenset(
+    {"failed", "refused", "retired", "unconfirmed", "undecided", "braked", "conflict", "incident"}
+)
 _OF_THE_WATCH = frozenset({"unconfirmed", "confirmed late", "taken up", "no longer expected"})
 
 Span = tuple[datetime | None, datetime | None]

@@ -21,14 +21,20 @@ StoreErrors = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutEr
 """What a lost, slow or refusing store raises on the bare pool. Their texts may hold data: log only the type."""
 
 
-def connect(url: str, *, name: str, pool_size: int, statement_timeout: float) -> AsyncEngine:
-    """An async engine whose errors hide parameters. `statement_timeout` in seconds, held by the server."""
+def connect(
+    url: str, *, name: str, pool_size: int, statement_timeout: float, by_key: bool = False
+) -> AsyncEngine:
+    """An async engine whose errors hide parameters. `statement_timeout` in seconds, held by the server.
+
+    `by_key` is for statements that look rows up by key, always: no plan of theirs reads a whole table.
+    """
+    server_settings = _server_settings(name, statement_timeout) | (_BY_KEY if by_key else {})
     return create_async_engine(
         _driver_url(url),
         pool_size=pool_size,
         max_overflow=0,
         hide_parameters=True,
-        connect_args={"timeout": 5, "server_settings": _server_settings(name, statement_timeout)},
+        connect_args={"timeout": 5, "server_settings": server_settings},
     )
 
 
@@ -42,14 +48,15 @@ def connect_store(store: Store, name: str) -> AsyncEngine:
     return connect(store.url, name=name, pool_size=store.pool_size, statement_timeout=store.statement_timeout)
 
 
-_ONE_PLAN = {
+_BY_KEY = {
     "jit": "off",
-    "plan_cache_mode": "force_generic_plan",
     "enable_seqscan": "off",
     "enable_hashjoin": "off",
     "enable_mergejoin": "off",
 }
-"""receive() looks rows up by key, always: a plan made while a table was small must not scan it once it is large."""
+"""Looks rows up by key, always: a plan made while a table was small must not scan it once it is large."""
+_ONE_PLAN = _BY_KEY | {"plan_cache_mode": "force_generic_plan"}
+"""receive() is planned once for all calls."""
 
 
 class Pool(Protocol):

@@ -1,78 +1,144 @@
-"""What the store knows of a person before a hook about them is decided."""
+"""What is known of many people at once: looked up by the names on a page, or read from end to end."""
 
 import json
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime
 from typing import Any
+from uuid import UUID
 
-from ledger.engine import Pool
+from sqlalchemy import text
 
-_LAST_KNOWN = """
-    SELECT b.body, p.body, clock_timestamp() - d.received_at
-      FROM handles h
-      JOIN identities i ON i.subject = h.subject
-      JOIN deliveries d ON d.id = i.delivery
-      JOIN bodies b ON b.delivery = d.id
-      LEFT JOIN bodies p ON p.delivery = d.before
-     WHERE h.tenant = $1 AND h.until IS NULL AND ((h.kind = 'id' AND h.value = $2) OR (h.kind = 'login' AND h.value = $3))
-     ORDER BY h.kind LIMIT 1
-"""
+from ledger.engine import Connection
 
 
 @dataclass(frozen=True, slots=True)
-class LastKnown:
-    """The user as the last fact told it, as the one before told it, and how long ago the last one came."""
+class Known:
+    """One person. `told` is whether a fact has come; the rest but the names is from the last one.
 
-    user: dict[str, Any] | None
-    previous: dict[str, Any] | None
-    age: timedelta
-
-
-async def last_known(pool: Pool, tenant: str, platform_id: str | None, login: str) -> LastKnown | None:
-    """By platform id, else by login in normal form; None if nobody is known.
-
-    Raises one of ledger.engine.StoreErrors if the store does not answer.
+    `user` is None before a fact, and once its body has been erased.
     """
-    row = await pool.fetchrow(_LAST_KNOWN, tenant, platform_id, login)
-    return None if row is None else LastKnown(_user(row[0]), _user(row[1]), row[2])
+
+    subject: UUID
+    platform_id: str | None
+    login: str | None
+    told: bool
+    left: bool
+    version: int | None
+    updated: str | None
+    delivery: UUID | None
+    user: dict[str, Any] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Present:
+    """Somebody who was told of and has not left, without their body."""
+
+    subject: UUID
+    platform_id: str | None
+    login: str | None
+    delivery: UUID
+    """The fact that told of them last."""
+    told_at: datetime
+
+
+_NAMED = text("""
+    SELECT h.kind, h.value, h.subject FROM handles h
+     WHERE h.tenant = :tenant AND h.kind = 'id' AND h.until IS NULL AND h.value = ANY (CAST(:ids AS text[]))
+    UNION ALL
+    SELECT h.kind, h.value, h.subject FROM handles h
+     WHERE h.tenant = :tenant AND h.kind = 'login' AND h.until IS NULL AND h.value = ANY (CAST(:logins AS text[]))
+""")
+# All names of a person by one index; a condition on their kind would tempt the planner to read everybody's.
+_NAMES = """
+    LATERAL (SELECT max(h.value) FILTER (WHERE h.kind = 'id' AND h.until IS NULL) AS platform_id,
+                    max(h.value) FILTER (WHERE h.kind = 'login' AND h.until IS NULL) AS login
+               FROM handles h WHERE h.subject = {}) AS n
+"""
+_PEOPLE = text(f"""
+    SELECT s.id, n.platform_id, n.login, i.subject IS NOT NULL AS told, i.left_at IS NOT NULL AS left,
+           i.version, i.updated, i.delivery, b.body
+      FROM subjects s
+      JOIN {_NAMES.format("s.id")} ON true
+      LEFT JOIN identities i ON i.subject = s.id
+      LEFT JOIN bodies b ON b.delivery = i.delivery
+     WHERE s.tenant = :tenant AND s.id = ANY (CAST(:subjects AS uuid[]))
+""")
+# The few are chosen before anything is joined, whatever the planner knows of the tables.
+_PRESENT = text(f"""
+    WITH few AS MATERIALIZED (
+        SELECT i.subject, i.delivery FROM identities i
+         WHERE i.tenant = :tenant AND i.subject > :after AND i.left_at IS NULL ORDER BY i.subject LIMIT :most
+    )
+    SELECT f.subject, n.platform_id, n.login, f.delivery, d.received_at
+      FROM few f JOIN deliveries d ON d.id = f.delivery JOIN {_NAMES.format("f.subject")} ON true
+     ORDER BY f.subject
+""")
+_COUNT = text("SELECT count(*) FROM identities WHERE tenant = :tenant AND left_at IS NULL")
+
+FIRST = UUID(int=0)
+"""Where reading from end to end begins."""
+
+
+async def find_known(
+    connection: Connection, tenant: str, ids: Collection[str], logins: Collection[str]
+) -> tuple[Mapping[str, Known], Mapping[str, Known]]:
+    """The people who bear these platform ids, and those who bear these logins (normal forms) now."""
+    named = list(
+        await connection.execute(_NAMED, {"tenant": tenant, "ids": list(ids), "logins": list(logins)})
+    )
+    people = await find_subjects(connection, tenant, {row.subject for row in named})
+    by_id = {row.value: people[row.subject] for row in named if row.kind == "id"}
+    return by_id, {row.value: people[row.subject] for row in named if row.kind == "login"}
+
+
+async def find_subjects(connection: Connection, tenant: str, subjects: Collection[UUID]) -> dict[UUID, Known]:
+    """These people, as they are known now."""
+    rows = await connection.execute(_PEOPLE, {"tenant": tenant, "subjects": list(subjects)})
+    return {
+        row.id: Known(
+            subject=row.id,
+            platform_id=row.platform_id,
+            login=row.login,
+            told=row.told,
+            left=row.left,
+            version=row.version,
+            updated=row.updated,
+            delivery=row.delivery,
+            user=_user(row.body),
+        )
+        for row in rows
+    }
+
+
+async def present_after(connection: Connection, tenant: str, after: UUID, most: int) -> list[Present]:
+    """The people present, in the order of their pseudonyms from `after` on."""
+    rows = await connection.execute(_PRESENT, {"tenant": tenant, "after": after, "most": most})
+    return [Present(row.subject, row.platform_id, row.login, row.delivery, row.received_at) for row in rows]
+
+
+async def count_present(connection: Connection, tenant: str) -> int:
+    """How many were told of and have not left."""
+    return (await connection.execute(_COUNT, {"tenant": tenant})).scalar_one()
+
+
+async def clock(connection: Connection) -> datetime:
+    """The store's time."""
+    return (await connection.execute(text("SELECT clock_timestamp()"))).scalar_one()
+
+
+async def only_one(connection: Connection, name: str) -> bool:
+    """Whether nobody else holds this name; it is held until the connection ends."""
+    taken = text("SELECT pg_try_advisory_lock(hashtextextended(:name, 2))")
+    return bool((await connection.execute(taken, {"name": name})).scalar_one())
+
+
+async def let_go(connection: Connection, name: str) -> None:
+    """Gives the name back: the pool keeps the connection."""
+    await connection.execute(text("SELECT pg_advisory_unlock(hashtextextended(:name, 2))"), {"name": name})
 
 
 def _user(body: str | None) -> dict[str, Any] | None:
-    user = json.loads(body).get("request", {}).get("user") if body else None
+    request = json.loads(body).get("request") if body is not None else None
+    user = request.get("user") if isinstance(request, dict) else None  # pyright: ignore[reportUnknownMemberType,reportUnknownVariableType]
     return user if isinstance(user, dict) else None  # pyright: ignore[reportUnknownVariableType]
-
-
-async def keep_rules(pool: Pool, tenant: str, rules_hash: str, text: str) -> None:
-    """Keeps the text behind a rules hash, once."""
-    await pool.execute(
-        "INSERT INTO rule_texts (tenant, hash, text, first_seen) VALUES ($1, $2, $3, clock_timestamp()) ON CONFLICT DO NOTHING",
-        tenant,
-        rules_hash,
-        text,
-    )
-
-
-async def people(pool: Pool, tenant: str) -> int:
-    """Known people of a tenant who are not archived."""
-    return await pool.fetchval(
-        "SELECT count(*) FROM identities WHERE tenant = $1 AND archived_at IS NULL AND left_at IS NULL",
-        tenant,
-    )
-
-
-async def holders(pool: Pool, tenant: str) -> dict[str, int]:
-    """How many people have each application of a tenant."""
-    text = await pool.fetchval(
-        "SELECT json_object_agg(application, n) FROM (SELECT application, count(*) AS n FROM entitlements"
-        " WHERE tenant = $1 AND until IS NULL AND role = '' GROUP BY 1) AS q",
-        tenant,
-    )
-    return json.loads(text) if text else {}
-
-
-async def lookup_table(pool: Pool, tenant: str, name: str) -> dict[str, str]:
-    """A table for lookup() that lives in the store."""
-    text = await pool.fetchval(
-        "SELECT json_object_agg(key, value) FROM lookups WHERE tenant = $1 AND name = $2", tenant, name
-    )
-    return json.loads(text) if text else {}

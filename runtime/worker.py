@@ -22,12 +22,15 @@ from ledger.engine import Engine, EngineErrors, connect_store
 from ledger.releases import register
 from runtime.attributes import SEARCH_ATTRIBUTES
 from runtime.client import Hush, connect
+from runtime.reconcile.activity import Reconciler
+from runtime.schedules import keep_schedules
 from runtime.shutdown import stop_event
 from runtime.sweep import Sweep
 from runtime.vault import Vault
 from runtime.version import code_version
 from runtime.watch import keep_watch
 from settings import Settings
+from workflows.reconcile import Reconcile
 from workflows.user_lifecycle import UserLifecycle
 from workflows.watch import Watch
 
@@ -58,6 +61,7 @@ async def run_worker(settings: Settings) -> None:
         beside = [
             asyncio.create_task(parts.sweep.run()),
             asyncio.create_task(keep_watch(client, settings.temporal)),
+            asyncio.create_task(keep_schedules(client, settings)),
         ]
         async with parts.worker:
             log.info(
@@ -86,8 +90,12 @@ async def assemble(settings: Settings, client: Client) -> AsyncGenerator[Parts]:
             worker = Worker(
                 client,
                 task_queue=settings.temporal.task_queue,
-                workflows=[UserLifecycle, Watch],
-                activities=[*_activities(machinery, wiring), watcher.watch],
+                workflows=[UserLifecycle, Watch, Reconcile],
+                activities=[
+                    *_activities(machinery, wiring),
+                    watcher.watch,
+                    Reconciler(settings).reconcile,
+                ],
                 interceptors=[Hush()],
                 max_cached_workflows=2000,
                 sticky_queue_schedule_to_start_timeout=timedelta(seconds=5),

@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, cast
-from urllib.parse import urlsplit
 
 from pydantic import (
     Field,
@@ -20,12 +19,11 @@ from pydantic import (
 
 from settings.mistakes import Mistake, TableError, Where, in_words
 from settings.places import Placed, Places
+from settings.platform import Platform, safe_address
 from settings.references import File, Free, Referenced, ReferencedIfThere
 from settings.rules import KINDS, Attribute, Code, Mode, Rules, looks_like, merge
 from settings.table import Table
 from settings.windows import Watch, Windows
-
-LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 _KEY_BYTES = {"HS256": 32, "HS384": 48, "HS512": 64}
 
@@ -139,11 +137,7 @@ class Proof(Table):
     @field_validator("url")
     @classmethod
     def _is_safe(cls, url: str) -> str:
-        parts = urlsplit(url)
-        safe = parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in LOOPBACK)
-        if not safe or not parts.hostname or parts.username or parts.password:
-            raise ValueError("must be an https:// address without user name: the token travels to it")
-        return url
+        return safe_address(url)
 
 
 class Token(Table):
@@ -216,6 +210,7 @@ class Tenant(Table):
     answer_shape: Literal["data", "data+error", "echo"] = "data"
     rules: Rules = Rules()
     windows: Windows = Windows()
+    platform: Platform | None = None
 
     @field_validator("region")
     @classmethod

@@ -23,6 +23,7 @@ COMMANDS = [
     ("pause",),
     ("resume",),
     ("brake", "release"),
+    ("reconcile",),
     ("token",),
     ("dev",),
     ("simulate",),

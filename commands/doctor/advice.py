@@ -5,7 +5,8 @@ from collections.abc import Iterator, Mapping
 from commands.doctor.findings import Step
 from ledger.operate import OPERATOR
 from ledger.overview import Refusal, Standing
-from settings import LOOPBACK, Api, Tenant
+from settings import Api, Tenant
+from settings.platform import LOOPBACK
 
 SCREEN = "Configurations > General Config > Webhooks Configuration"
 """Of the platform (CONTRACT B1.2)."""

@@ -1,5 +1,6 @@
 """The command `simulate`: options in, closing table or JSON out, an exit code that means something."""
 
+import asyncio
 import json
 import os
 import secrets
@@ -14,6 +15,7 @@ from rich.console import Console
 from dev.simulate import CannotPlayError, Options, OptionsError, Report, screen
 from dev.simulate import simulate as play
 from dev.simulate.options import SEEDS, SHAPES, STORIES, Shape, decode_secret, parse_stories
+from dev.simulate.platform import Users, after_stories, serving
 
 
 def simulate(
@@ -46,12 +48,21 @@ def simulate(
     deadline: Annotated[float, typer.Option(help="Slower answers break the contract; 0: no limit.")] = 2.0,
     timeout: Annotated[float, typer.Option(help="Seconds after which the platform hangs up.")] = 10.0,
     answer_shape: Annotated[str, typer.Option(help="What a passed validate answers.")] = "data",
+    serve_platform: Annotated[
+        int | None,
+        typer.Option(
+            help="Tell nothing: serve the API with the users as these stories leave them, on this port."
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Play the platform against a receiver: joiners, movers, leavers and returners, every answer checked.
 
     Exit codes: 0 all answers kept to the contract, 1 some did not, 2 wrong usage or no receiver.
     """
+    if serve_platform is not None:
+        _serve(serve_platform, seed or 0, users, stories, tenant)
+        return
     try:
         options = Options(
             secret=decode_secret(_read_secret(secret_file, secret_env), _encoding(encoding)),
@@ -91,6 +102,28 @@ def _run(options: Options, *, quiet: bool) -> Report:
     console.print(f"seed {options.seed}: {options.users} users against {options.url}", highlight=False)
     with screen.progress(console) as show:
         return uvloop.run(play(options, show))
+
+
+def _serve(port: int, seed: int, users: int, stories: str, tenant: str) -> None:
+    """Serves the platform's API until Ctrl-C."""
+
+    async def forever() -> None:
+        people = Users(tenant=tenant)
+        people.put(*after_stories(seed, users, parse_stories(stories)))
+        async with serving(people, port) as url:
+            typer.echo(
+                f"{len(people.people)} users of seed {seed} at {url}; token: {next(iter(people.tokens))}"
+            )
+            await asyncio.Event().wait()
+
+    try:
+        asyncio.run(forever())
+    except OptionsError as reason:
+        _leave(str(reason))
+    except OSError as error:
+        _leave(f"port {port}: {error.strerror or 'cannot be used'}; give another to --serve-platform")
+    except KeyboardInterrupt:
+        pass
 
 
 def _read_secret(file: Path, env: str) -> str:

@@ -10,8 +10,8 @@ from temporalio.client import Client, WorkflowExecutionStatus
 
 from activities._planning import Planner
 from activities._registry import registry
-from api.shape import fact_of
 from hooks import by_name
+from hooks.facts import fact_of
 from ledger.receive import receive
 from settings import Settings
 from tests.support import delivery, rows

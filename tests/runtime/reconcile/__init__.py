@@ -1,0 +1,1 @@
+"""Reconciliation against a platform on a real socket, with the real store."""
