@@ -9,6 +9,7 @@ import typer
 
 import settings as configuration
 from commands.ending import stop
+from commands.mistakes import refuse
 from commands.times import parse_time
 
 _RUN, _LOOK, _ACT, _DEVELOP = "Run it", "Look", "Act", "Develop"
@@ -46,7 +47,7 @@ def load() -> configuration.Settings:
     try:
         return load_checked()
     except configuration.ConfigError as wrong:
-        stop(str(wrong))
+        refuse(wrong)
 
 
 def moment(text: str | None, option: str) -> datetime | None:
