@@ -63,15 +63,20 @@ class Memory:
     """By attribute and who keeps the name."""
     counts: dict[Value, int] = field(default_factory=dict[Value, int])
     removals: list[datetime] = field(default_factory=list[datetime])
+    would: list[str] = field(default_factory=list[str])
+    """Attributes in shadow that clashed in the last delivery."""
 
     def receive(self, d: Delivery, now: datetime) -> Receipt:
         """Decides and remembers one delivery."""
         verdict, codes, names = d.verdict, list(d.codes), tuple[str | None, ...]()
+        self.would = []
         if d.person is None:
             return Receipt(None, None, None, verdict, codes)
         who = self._who(d)
         if d.check is not None:
-            clashes = self._clashes(d, who, now)
+            found = self._clashes(d, who, now)
+            self.would = [a for a in found if a in d.shadowed]
+            clashes = [a for a in found if a not in d.shadowed]
             if clashes and verdict in ("passed", "refused"):
                 verdict, codes = "refused", [*codes, *clashes]
             if d.hold is not None:
@@ -114,11 +119,7 @@ class Memory:
         return _Who(subject, person.login, former)
 
     def _clashes(self, d: Delivery, who: _Who, now: datetime) -> list[str]:
-        return [
-            attribute
-            for attribute, value in d.values
-            if attribute not in d.shadowed and self._clash((attribute, value), d, who, now)
-        ]
+        return [value[0] for value in d.values if self._clash(value, d, who, now)]
 
     def _clash(self, value: Value, d: Delivery, who: _Who, now: datetime) -> bool:
         for subject, left_at in self.known.get(value, {}).items():
