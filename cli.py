@@ -187,6 +187,42 @@ def search(
     asyncio.run(run(load(), asked, lines=as_json))
 
 
+@app.command(rich_help_panel=_LOOK)
+def why(
+    receipt: Annotated[str, typer.Argument(help="Receipt id, from rules report or ledger search.")],
+    as_json: AsJson = False,
+) -> None:
+    """Explains a stored decision: which rule, in which words, against whom, for how long it holds."""
+    from commands.why import run
+
+    asyncio.run(run(load(), receipt, as_object=as_json))
+
+
+@rules.command("list")
+def rules_list(tenant: Tenant = None, as_json: AsJson = False) -> None:
+    """Lists the rules: mode, hooks, condition, and the line on which each stands. Needs no secrets."""
+    from commands.rules.listing import run
+
+    try:
+        run(tenant, lines=as_json)
+    except configuration.ConfigError as wrong:
+        refuse(wrong)
+
+
+@rules.command("report")
+def rules_report(
+    since: Annotated[str, typer.Option(help="From when on: 7d, 2h, 2026-11-25.")] = "7d",
+    tenant: Tenant = None,
+    rule: Annotated[str | None, typer.Option(help="Only this rule, or this unique attribute.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Whom the rules in shadow would have refused or changed, and why; and rules that went wrong."""
+    from commands.rules.report import run
+
+    start = moment(since, "--since") or parse_time("7d")
+    asyncio.run(run(load(), tenant, rule, start, lines=as_json))
+
+
 @rules.command("test")
 def rules_test(
     paths: Annotated[

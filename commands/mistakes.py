@@ -41,7 +41,7 @@ def drawn(placed: Sequence[Placed], width: int) -> Iterator[Text]:
 
 def _one(mistake: Placed, margin: int, width: int) -> Text:
     start, length = _underlined(mistake)
-    line, start = _window(_plain(mistake.source), start, length, max(width - margin - 3, _LEAST))
+    line, start = _window(_plain(mistake.source), start, max(width - margin - 3, _LEAST))
     column = "" if mistake.column is None else f":{mistake.column}"
     text = Text.assemble(
         (f"{mistake.file}:{mistake.line}{column}", "bold cyan"), (f"  {mistake.where}\n", "dim")
@@ -51,7 +51,10 @@ def _one(mistake: Placed, margin: int, width: int) -> Text:
         text.append(f"{mistake.line:>{margin - 1}} │ ", "blue")
         text.append(line + "\n")
         text.append(bar, "blue")
-        text.append(" " * cell_len(line[:start]) + "^" * max(cell_len(line[start : start + length]), 1) + "\n", "bold red")
+        text.append(
+            " " * cell_len(line[:start]) + "^" * max(cell_len(line[start : start + length]), 1) + "\n",
+            "bold red",
+        )
     for words in _folded(mistake.words, max(width - margin - 2, _LEAST)):
         text.append(bar, "blue")
         text.append(words + "\n", "yellow")
@@ -74,7 +77,7 @@ def _underlined(mistake: Placed) -> tuple[int, int]:
     return source.find(plain), len(plain) or 1
 
 
-def _window(line: str, start: int, length: int, width: int) -> tuple[str, int]:
+def _window(line: str, start: int, width: int) -> tuple[str, int]:
     """The part of a long line around the place, and where the place is in it."""
     if cell_len(line) <= width:
         return line, start

@@ -34,7 +34,7 @@ from rules.normal import normal
 from rules.opinion import WOULD, Finding
 from rules.policy import Policy
 from rules.refreshing import refresh
-from settings import ConfigError, Settings, Tenant, load_rules
+from settings import Settings, Tenant, load_rules
 
 _COLOURS = {
     "passes": "green", "refuses": "red", "sets": "cyan", "names": "cyan", "answers": "cyan", "removes": "red",
@@ -177,9 +177,7 @@ def _body(source: str) -> Json:
         stop(f"{source}: {wrong.detail}")
 
 
-def _tried(
-    rehearsal: Rehearsal, receipt: Receipt, clashes: Sequence[Clash], without: str | None
-) -> Tried:
+def _tried(rehearsal: Rehearsal, receipt: Receipt, clashes: Sequence[Clash], without: str | None) -> Tried:
     call, opinion = rehearsal.call, rehearsal.question.opinion
     rules = call.policy.by_hook.get(call.hook.name, ())
     given = list(receipt.names) or [None] * len(opinion.wishes)
@@ -248,7 +246,8 @@ def _unique(
         "verdict": verdict,
         "code": policy.code_of(attribute) if found else None,
         "with": [
-            {"subject": c.subject, "since": c.since, "left": c.left, "held_until": c.held_until} for c in found
+            {"subject": c.subject, "since": c.since, "left": c.left, "held_until": c.held_until}
+            for c in found
         ],
     }
 
@@ -276,7 +275,9 @@ def _show(tried: Tried) -> None:
         words = named["words"] or f"would be {printable(named['name'])}"
         out.print(Text.assemble((named["attribute"], "bold"), f" by {named['rule']}: {printable(words)}\n"))
     if tried.store:
-        out.print(Text(f"{tried.store}\nSo unique values were not compared, and no name was sought.\n", "yellow"))
+        out.print(
+            Text(f"{tried.store}\nSo unique values were not compared, and no name was sought.\n", "yellow")
+        )
     bad = tried.verdict in ("refused", "undecided", "braked")
     code = f" with {tried.code}" if tried.code else ""
     out.print(Text.assemble("would be ", (tried.verdict + code, "bold red" if bad else "bold green")))

@@ -23,7 +23,11 @@ def values_of(hook: Hook, question: Question) -> Sequence[tuple[str, str]]:
 def login_of(question: Question, key: bytes) -> str:
     """Who it is, in normal form. `key` (64 bytes at most) keeps who a login is asked for from being guessed."""
     user = question.user
-    return _asked_for(question.opinion, key) or normal("login", user["login"], user, question.tenant.region) or ""
+    return (
+        _asked_for(question.opinion, key)
+        or normal("login", user["login"], user, question.tenant.region)
+        or ""
+    )
 
 
 def _asked_for(opinion: Opinion, key: bytes) -> str | None:

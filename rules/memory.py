@@ -183,7 +183,7 @@ class Memory:
             if not taken and self._is_free((wish.attribute, value), who, who.subject, now, release):
                 found = _Name(value, f"{s.before}{n}{s.after}", who.subject)
                 break
-        if count > 2:  # noqa: PLR2004
+        if count > 2:
             self.counts[stem] = count
         return found
 

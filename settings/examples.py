@@ -58,7 +58,9 @@ class Expected(Table):
     @model_validator(mode="after")
     def _looks_at_something(self) -> Self:
         if not self.model_fields_set:
-            raise ValueError("expects nothing, so it could not fail: say passed = true, refused = …, data = …")
+            raise ValueError(
+                "expects nothing, so it could not fail: say passed = true, refused = …, data = …"
+            )
         return self
 
 

@@ -65,9 +65,7 @@ class Places:
             )
         line = start[0] + inside.line - 1
         column = inside.column + (start[1] - 1 if inside.line == 1 else 0)
-        return Placed(
-            source.path, line, column, dotted(where), words, _shown(source.text, line, whole=True)
-        )
+        return Placed(source.path, line, column, dotted(where), words, _shown(source.text, line, whole=True))
 
     def _origin(self, path: Where) -> tuple[_Source, Where]:
         for length in range(len(path), 0, -1):

@@ -21,6 +21,7 @@ from rules.opinion import WOULD
 from rules.policy import Policy
 from settings import Tenant, load_rules, load_tenants, wrong_at
 from settings.examples import Example, Examples, Expected, Sending, load_examples, tenant_alone
+from settings.mistakes import Mistake
 from settings.places import Places
 
 _KEY = b"examples"
@@ -46,6 +47,14 @@ class Table:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.examples, self._places = load_examples(path)
+        known = ", ".join(hook.name for hook in by_name().values())
+        unknown: list[Mistake] = [
+            (("example", place, "hook"), f"is no hook; there are {known}")
+            for place, example in enumerate(self.examples.example)
+            if example.hook.lower() not in by_name()
+        ]
+        if unknown:
+            raise wrong_at(self._places, unknown)
         name, tenant = _tenant(path, self.examples, self._places)
         self.tenant = switched_on(tenant) if self.examples.mode == "on" else tenant
         self.policy = compile_rules(name, self.tenant, registry())
@@ -112,7 +121,9 @@ class _Remembered:
         """Decides and remembers. Raises Unfit."""
         hook = by_name().get(sent[0].lower())
         if hook is None:
-            raise Unfit(f"there is no hook {sent[0]}; there are {', '.join(h.name for h in by_name().values())}")
+            raise Unfit(
+                f"there is no hook {sent[0]}; there are {', '.join(h.name for h in by_name().values())}"
+            )
         request = request_in(hook, {"request": sent[1]})
         user: Json = request.get("user") or {}
         if before is None and user:

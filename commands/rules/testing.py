@@ -62,7 +62,9 @@ def _show(outcomes: Sequence[Outcome], seconds: float) -> None:
     out = console()
     failed = [outcome for outcome in outcomes if outcome.wrong]
     for outcome in failed:
-        out.print(Text.assemble("\n", (outcome.name, "bold red"), (f"  {outcome.file}:{outcome.line}", "cyan")))
+        out.print(
+            Text.assemble("\n", (outcome.name, "bold red"), (f"  {outcome.file}:{outcome.line}", "cyan"))
+        )
         for what, expected, got in outcome.wrong:
             out.print(Text.assemble(f"    {what:<12} expected ", (_shown(expected), "green")))
             out.print(Text.assemble(" " * 17 + "got      ", (_shown(got), "red")))

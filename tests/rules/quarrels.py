@@ -2,6 +2,7 @@
 
 import random
 from datetime import timedelta
+from typing import Any
 from uuid import uuid4
 
 from ledger.receive import Delivery, Fact, Person, Stem, Wish
@@ -9,9 +10,14 @@ from ledger.receive import Delivery, Fact, Person, Stem, Wish
 _LOGINS = ("asha", "bina", "chitra", "devi", "esha.rao")
 _IDS = (None, None, "6214a1", "6214a2", "6214a3")
 _MAILS = tuple(f"m{n}@example.com" for n in range(5)) + tuple(f"esha.rao{n}@example.com" for n in ("", 2, 3))
-_HOOKS = {
+_HOOKS: dict[str, dict[str, Any]] = {
     "validateUser": {"verdict": "passed", "creates": True, "check": "create", "hold": timedelta(minutes=10)},
-    "preCreateUser": {"verdict": "answered", "creates": True, "check": "create", "hold": timedelta(minutes=10)},
+    "preCreateUser": {
+        "verdict": "answered",
+        "creates": True,
+        "check": "create",
+        "hold": timedelta(minutes=10),
+    },
     "validateUpdateUser": {"verdict": "passed", "check": "update", "hold": timedelta(minutes=10)},
     "preUpdateUser": {"verdict": "answered", "check": "update", "hold": timedelta(minutes=10)},
     "postCreateUser": {"verdict": "received", "creates": True, "fact": True},

@@ -12,6 +12,7 @@ from ledger.receive import Fact, Person, Receipt, receive
 from rules.memory import Memory
 from tests.rules.quarrels import quarrel
 
+
 def _said(receipt: Receipt) -> tuple[object, ...]:
     return receipt.verdict, sorted(receipt.codes), [*receipt.names]
 
