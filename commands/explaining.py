@@ -116,6 +116,9 @@ async def _unique(pool: Pool, kept: Kept, rules: Mapping[str, Any]) -> AsyncIter
     was = [_Was(u["attribute"], u["form"], tuple(u.get("statuses", ()))) for u in rules.get("unique", [])]
     values = sorted(unique_values(user, was, rules.get("region", "IN")))
     refused = set(kept.delivery["codes"])
+    for entry in kept.entries:
+        if entry["outcome"] == "would refuse" and "rule" not in entry["detail"]:
+            refused.update(entry["detail"].get("attributes", ()))
     disputed = [value for value in values if value[0] in refused]
     found = await find_clashes(
         pool,

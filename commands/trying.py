@@ -305,7 +305,8 @@ def _mode(mode: str) -> Text:
 
 
 def _verdict(rule: Mapping[str, Any]) -> str:
-    return WOULD.get(rule["verdict"], rule["verdict"]) if rule["mode"] == "shadow" else rule["verdict"]
+    verdict: str = rule["verdict"]
+    return WOULD.get(verdict, verdict) if rule["mode"] == "shadow" else verdict
 
 
 def _sets(rule: Mapping[str, Any]) -> str:

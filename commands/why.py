@@ -123,7 +123,8 @@ def _given(why: Why, now: datetime) -> Iterator[Text]:
         by = "given by this call" if name["here"] else f"given {_moment(name['at'])} by another call"
         yield Text(f"    {name['attribute']:<12} {printable(name['shown'])}, {by}")
     if why.set:
-        yield Text("\nthe answer set")
+        refused = why.delivery["verdict"] == "refused"
+        yield Text("\nthe rules set, for other answers than a refusal" if refused else "\nthe answer set")
     for path, value in (why.set or {}).items():
         yield Text(f"    {path:<12} {printable(as_json(value))}")
 

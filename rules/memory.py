@@ -4,7 +4,6 @@ A stand-in for people, holds and names, and for nothing else: no repeats, no wor
 receive() itself on random cases.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -205,13 +204,13 @@ class Memory:
         self.removals.append(now)
         return "deprovision"
 
-    def _know(self, d: Delivery, who: _Who, now: datetime) -> Sequence[str]:
+    def _know(self, d: Delivery, who: _Who, now: datetime) -> list[str]:
         """Facts change what is known, never backwards. Gives the attributes that clash."""
         fact, person = d.identity, self.people.get(who.subject)
         assert fact is not None  # noqa: S101
         self._free(who.subject, who.former)
         if person is not None and _older(fact.version, fact.updated, person):
-            return ()
+            return []
         person = self.people.setdefault(who.subject, _Person())
         person.version = person.version if fact.version is None else fact.version
         person.updated = person.updated if fact.updated is None else fact.updated

@@ -1,6 +1,6 @@
 """What a tenant's rules say about one delivery, and what follows from it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -55,7 +55,7 @@ class Opinion:
                 yield finding
 
 
-WOULD = {"refuses": "would refuse", "sets": "would set", "names": "would name", "answers": "would answer",
+WOULD: Mapping[str, str] = {"refuses": "would refuse", "sets": "would set", "names": "would name", "answers": "would answer",
           "removes": "would remove", "keeps": "would keep"}  # fmt: skip
 """Verdicts that change an answer, and what the entry of one in shadow is called."""
 

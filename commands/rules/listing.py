@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 from rich.table import Table
@@ -112,18 +113,23 @@ def _show(rows: list[Listed]) -> None:
         out.print(Text(name, "bold"))
         table = Table(box=None, pad_edge=False, header_style="bold")
         for column in ("rule", "mode", "hooks"):
-            table.add_column(column, no_wrap=column != "hooks")
-        table.add_column("does", overflow="fold", ratio=1)
-        table.add_column("stands in", overflow="fold")
+            table.add_column(column, no_wrap=column == "mode", overflow="fold")
+        table.add_column("does", overflow="fold")
         for row in (row for row in rows if row.tenant == name):
             table.add_row(
-                row.rule,
+                Text.assemble(
+                    row.rule, (f"\n{short(row.place) or 'unique attribute'}", "cyan" if row.place else "dim")
+                ),
                 Text(row.mode, _COLOURS.get(row.mode, "green")),
                 "\n".join(row.hooks) if row.kind != "unique" else "every check",
                 Text(printable(f"{row.does}{_only(row.when)}")),
-                Text(row.place or "unique", "cyan" if row.place else "dim"),
             )
         out.print(table, "")
+
+
+def short(place: str) -> str:
+    """A place from where one stands."""
+    return place.removeprefix(f"{Path.cwd()}/")
 
 
 def _only(when: Any) -> str:

@@ -3,14 +3,13 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 from rich.text import Text
 
 from commands.ending import stop
 from commands.output import console, print_lines, printable
-from commands.rules.listing import Listed, listed
+from commands.rules.listing import Listed, listed, short
 from commands.times import ago
 from ledger.findings import Count, count_findings
 from ledger.visit import OutOfReach, visit
@@ -83,7 +82,7 @@ def _report(
     shadows = [r for r in configured if r.mode == "shadow"]
     if shadows:
         row = shadows[0]
-        where = f" in {_short(row.place)}" if row.place else f" in its place in unique = […] of {row.tenant}"
+        where = f" in {short(row.place)}" if row.place else f" in its place in unique = […] of {row.tenant}"
         yield Text.assemble(
             "  switch one on   ",
             ('mode = "on"', "cyan"),
@@ -103,7 +102,7 @@ def _one(count: Count, row: Listed | None, now: datetime) -> Iterator[Text]:
         (_outcome(count), "bold red" if count.outcome == "rule fault" else "yellow"),
         f" {count.times}{share}, {people}",
         (mode, "dim"),
-        (f" · {_short(row.place)}" if row and row.place else "", "cyan"),
+        (f" · {short(row.place)}" if row and row.place else "", "cyan"),
     )
     if row:
         yield Text(
@@ -134,7 +133,3 @@ _PAST = {
 
 def _person(one: dict[str, Any]) -> str:
     return one["login"] or str(one["subject"] or "nobody")
-
-
-def _short(place: str) -> str:
-    return place.removeprefix(f"{Path.cwd()}/")
