@@ -15,6 +15,7 @@ from rich.text import Text
 
 from api import body as bodies
 from api.problems import Problem
+from api.shape import platform_id
 from commands.ending import stop
 from commands.output import as_json, console, printable
 from commands.rehearsal import Call, Rehearsal, Unfit, rehearse, request_in
@@ -80,7 +81,7 @@ async def run(settings: Settings, asked: Asked, *, as_object: bool) -> None:
     if hook is None:
         stop(f"no hook {asked.hook}; there are {', '.join(h.name for h in by_name().values())}")
     tenant, policy = _policy(settings, asked)
-    before = _user_of(hook, asked.before) if asked.before else None
+    before = _request(Hook.PRE_UPDATE_USER, asked.before)["user"] if asked.before else None
     call = Call(hook, tenant, policy, _request(hook, asked.body), before)
     tried = await _try(settings, call)
     tried.answer = cut(tried.answer, settings.api.max_depth)
@@ -100,7 +101,7 @@ async def _try(settings: Settings, call: Call) -> Tried:
             await refresh(pool, policy)
             if call.before is None and call.hook.name in policy.knowing:
                 login = normal("login", call.user["login"], call.user, tenant.region) or ""
-                known = await last_known(pool, policy.tenant, _id(call.user), login)
+                known = await last_known(pool, policy.tenant, platform_id(call.user), login)
                 call = Call(call.hook, tenant, policy, call.request, known)
             rehearsal = rehearse(call, key, await _consulted(settings, call))
             seen = await preview(pool, rehearsal.delivery)
@@ -108,11 +109,6 @@ async def _try(settings: Settings, call: Call) -> Tried:
     except OutOfReach as wrong:
         rehearsal = rehearse(call, key, await _consulted(settings, call))
         return _tried(rehearsal, rehearsal.without_store(), (), str(wrong))
-
-
-def _id(user: Json) -> str | None:
-    value = user.get("id")
-    return value if isinstance(value, str) else None
 
 
 async def _consulted(settings: Settings, call: Call) -> Mapping[str, object] | None:
@@ -161,10 +157,6 @@ def _request(hook: Hook, source: str) -> Json:
         return request_in(hook, _body(source))
     except Unfit as wrong:
         stop(f"{source}: {wrong}")
-
-
-def _user_of(hook: Hook, source: str) -> Json:
-    return _request(hook, source).get("user") or {}
 
 
 def _body(source: str) -> Json:

@@ -23,6 +23,7 @@ from dev.relay import Relay
 from dev.screen import Ready, Screen
 from dev.supervisor import Command, Supervisor
 from runtime.attributes import SEARCH_ATTRIBUTES
+from runtime.configuration import load_checked
 
 ROOT = Path(__file__).resolve().parent.parent
 _POSTGRES_PORT = 5499
@@ -219,7 +220,7 @@ class _Stack:
         ours = dict(os.environ)
         os.environ.update(self._environment)  # references of the form {env = …} are resolved from there
         try:
-            return configuration.load(path)
+            return load_checked(path)
         except configuration.ConfigError as error:
             raise StackError(str(error)) from None
         finally:

@@ -310,15 +310,22 @@ def load_tenants(path: Path | None = None, check: Check | None = None) -> dict[s
 
 
 def load_rules(path: Path, name: str, tenant: Tenant, check: Check, mode: Mode | None = None) -> Tenant:
-    """The tenant with the rules of one file in place of its own, in that `mode` if they say none. Raises ConfigError."""
+    """The tenant with the rules of one file in place of its own. Raises ConfigError.
+
+    Its zone, attributes and tables stay where the file says none of them; `mode` is for rules that say none.
+    """
     text, data = parse(path)
     root = path.resolve().parent
     found: list[Mistake] = []
     if "include" in data:
         found.append((("include",), "cannot stand here: a file of rules includes no others"))
         del data["include"]
-    if mode is not None:
-        data.setdefault("mode", mode)
+    own = tenant.rules.model_dump(include={"zone", "attributes", "python_timeout"})
+    data = own | ({} if mode is None else {"mode": mode}) | data
+    tables = {table: lookup.model_dump(exclude_none=True) for table, lookup in tenant.rules.tables.items()}
+    written = data.get("tables", {})
+    if isinstance(written, dict):
+        data["tables"] = tables | cast("dict[str, Any]", written)
     whole = {"rules": data, "unique": [u.model_dump() for u in tenant.unique]}
     for where, words in _in_rules({"tenants": {name: whole}}, root, check):
         found.append((where[3:], words))

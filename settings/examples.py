@@ -31,11 +31,12 @@ Sent = Annotated[Any, BeforeValidator(_as_sent)]
 
 
 class Sending(Table):
-    """One call of a hook. `user` goes into the request, over the file's `user`."""
+    """One call of a hook. `user` goes into the request, over the file's `user`; `now`: else the file's, else this moment."""
 
     hook: str
     user: Object = Field(default_factory=dict[str, Any])
     request: Object = Field(default_factory=dict[str, Any])
+    now: datetime | None = None
 
 
 class Expected(Table):
@@ -67,7 +68,7 @@ class Expected(Table):
 class Example(Sending):
     """One example. Everybody of `known` was created before; the calls of `first` came before, in their order.
 
-    before: the user as known, else the one of `known`.  now: else the file's, else this moment.
+    before: the user as known, else the one of `known`.  people, holders: what the functions of these names give.
     said: what a function of decisions/, by rule, is taken to give.
     """
 
@@ -76,7 +77,6 @@ class Example(Sending):
     before: Object | None = None
     known: tuple[Object, ...] = ()
     first: tuple[Sending, ...] = ()
-    now: datetime | None = None
     people: int = 0
     holders: dict[str, int] = Field(default_factory=dict[str, int])
     said: Object = Field(default_factory=dict[str, Any])

@@ -70,17 +70,17 @@ class Table:
 
     def _run(self, example: Example, line: int) -> Outcome:
         file = str(self.path)
-        memory = _Remembered(self.tenant, self.policy, example.now or self.examples.now or datetime.now(UTC))
+        memory = _Remembered(self.tenant, self.policy)
+        now = self._moment(example, None)
         for name, rows in self.examples.tables.items():
             self.policy.dialect.tables[name] = rows
         self.policy.dialect.counts = Counts(example.people, example.holders)
         try:
             for user in (*self.examples.known, *example.known):
-                memory.call(self._filled("postCreateUser", user, {}))
+                memory.call(self._filled("postCreateUser", user, {}), now)
             for sending in example.first:
-                memory.call(self._of(sending))
-            hook, request = self._of(example)
-            rehearsal, receipt = memory.call((hook, request), example.before, example.said)
+                memory.call(self._of(sending), self._moment(sending, now))
+            rehearsal, receipt = memory.call(self._of(example), now, example.before, example.said)
             would = memory.would
         except Unfit as unfit:
             return Outcome(file, line, example.name, [("body", "what the hook sends", str(unfit))])
@@ -94,6 +94,10 @@ class Table:
             list(_said(rehearsal, receipt)),
         )
 
+    def _moment(self, sending: Sending, otherwise: datetime | None) -> datetime:
+        now = sending.now or otherwise or self.examples.now or datetime.now(UTC)
+        return now if now.tzinfo else now.replace(tzinfo=UTC)
+
     def _of(self, sending: Sending) -> tuple[str, Json]:
         return self._filled(sending.hook, sending.user, sending.request)
 
@@ -104,9 +108,8 @@ class Table:
 class _Remembered:
     """A memory, and how a call is decided with it."""
 
-    def __init__(self, tenant: Tenant, policy: Policy, now: datetime) -> None:
+    def __init__(self, tenant: Tenant, policy: Policy) -> None:
         self._tenant, self._policy = tenant, policy
-        self._now = now if now.tzinfo else now.replace(tzinfo=UTC)
         self._memory = Memory()
         self._users: dict[object, Json] = {}
 
@@ -116,7 +119,11 @@ class _Remembered:
         return self._memory.would
 
     def call(
-        self, sent: tuple[str, Json], before: Json | None = None, said: Mapping[str, Any] | None = None
+        self,
+        sent: tuple[str, Json],
+        now: datetime,
+        before: Json | None = None,
+        said: Mapping[str, Any] | None = None,
     ) -> tuple[Rehearsal, Receipt]:
         """Decides and remembers. Raises Unfit."""
         hook = by_name().get(sent[0].lower())
@@ -129,9 +136,9 @@ class _Remembered:
         if before is None and user:
             subject = self._memory.subject_of(platform_id(user), login(user["login"]))
             before = self._users.get(subject)
-        call = Call(hook, self._tenant, self._policy, request, before, self._now)
+        call = Call(hook, self._tenant, self._policy, request, before, now)
         rehearsal = rehearse(call, _KEY, said)
-        receipt = self._memory.receive(rehearsal.delivery, self._now)
+        receipt = self._memory.receive(rehearsal.delivery, now)
         if hook.whole_user:
             self._users[receipt.subject] = user
         return rehearsal, receipt

@@ -117,7 +117,12 @@ async def test_each_rules_verdict_and_each_clash_is_shown(
 
 async def test_another_file_of_rules_is_tried_before_it_is_made(run: Run, tmp_path: Path) -> None:
     rules = tmp_path / "new.toml"
-    rules.write_text("[[validate]]\nname = 'nobody'\nrefuse = 'true'\ncode = 'Nobody'\n")
+    rules.write_text("""
+[[validate]]
+name = "nobody"
+refuse = 'lookup("ou", "Sales") == "OU=Sales"'
+code = "Nobody"
+""")
     request = {"user": person() | {"email": "x@blocked.example"}}
 
     tried = await _tried(run, tmp_path, "validateUser", request, "--rules", str(rules))

@@ -127,6 +127,28 @@ async def test_now_is_the_files_or_the_examples(run: Run, tmp_path: Path) -> Non
     assert (code, [o["wrong"] for o in outcomes]) == (0, [[], []])
 
 
+async def test_time_passes_between_calls(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "alone.toml").write_text("")
+    head = _HEAD.replace('tenant = "as100"', 'rules = "alone.toml"') + "[tenant]\nleavers_release_days = 30\n"
+    left = 'hook = "postUpdateUser", user = { login = "bina", email = "b@example.com", status = "DELETE" }'
+    examples = "".join(
+        _example(
+            day,
+            "validateUser",
+            expect,
+            f'user = {{ email = "b@example.com" }}\nfirst = [{{ {left}, now = {day} }}]',
+        )
+        for day, expect in (
+            ("2026-02-28T00:00:00Z", 'refused = "EmailAlreadyExist"'),
+            ("2026-01-15T00:00:00Z", "passed = true"),
+        )
+    )
+
+    code, outcomes = await _outcomes(run, tmp_path, examples, head)
+
+    assert (code, [o["wrong"] for o in outcomes]) == (0, [[], []])
+
+
 async def test_rules_stand_alone_with_settings_of_their_own_and_no_configuration(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
