@@ -9,6 +9,7 @@ from uuid import UUID
 
 from commands.masking import mask
 from hooks import by_name
+from hooks.secrets import cut
 from ledger.engine import Pool
 from ledger.explained import Kept
 from ledger.preview import find_clashes
@@ -24,6 +25,8 @@ _KINDS = {
     "deprovision": "runDeprovision",
 }
 """Kinds of rules in the order in which they speak; the hook of those that have but one."""
+_DEEPEST = 512
+"""Of what an answer set: as deep as any configuration lets a body be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +73,7 @@ async def explain(pool: Pool, kept: Kept) -> Why:
     why.asked = [
         f"{r['name']} ({r['mode']})" for r in _all_rules(rules) if kept.delivery["hook"] in _hooks_of(r)
     ]
-    why.set = json.loads(kept.patch) if kept.patch else None
+    why.set = cut(json.loads(kept.patch), _DEEPEST) if kept.patch else None
     why.unique = [row async for row in _unique(pool, kept, rules)]
     why.holds = [{**hold, "value": mask(hold["value"])} for hold in kept.holds]
     why.names = kept.names

@@ -22,7 +22,7 @@ from commands.rehearsal import Call, Rehearsal, Unfit, rehearse, request_in
 from decisions._registry import registry
 from hooks import by_name
 from hooks.hook import Hook, Json
-from hooks.secrets import cut
+from hooks.secrets import CUT, TooDeep, cut, names_secret
 from ledger.known import last_known
 from ledger.preview import Clash, preview
 from ledger.receive import Receipt, Wish
@@ -84,12 +84,23 @@ async def run(settings: Settings, asked: Asked, *, as_object: bool) -> None:
     before = _request(Hook.PRE_UPDATE_USER, asked.before)["user"] if asked.before else None
     call = Call(hook, tenant, policy, _request(hook, asked.body), before)
     tried = await _try(settings, call)
-    tried.answer = cut(tried.answer, settings.api.max_depth)
+    _hide(tried, call.request, settings.api.max_depth)
     if as_object:
         print(as_json(asdict(tried)))
     else:
         _show(tried)
     raise typer.Exit(1 if tried.verdict == "refused" else 0)
+
+
+def _hide(tried: Tried, request: Json, most: int) -> None:
+    """Cuts secrets out of what is shown: a body may hold them, and a rule may make one."""
+    secret = any(names_secret(request.get(key)) for key in ("targetAttribute", "cymmetrifield"))
+    try:
+        tried.answer = dict.fromkeys(tried.answer, CUT) if secret else cut(tried.answer, most)
+        for rule in tried.rules:
+            rule["value"] = CUT if secret and rule["value"] is not None else cut(rule["value"], most)
+    except TooDeep:
+        stop("the body is nested too deeply: it would not be received")
 
 
 async def _try(settings: Settings, call: Call) -> Tried:
@@ -304,8 +315,7 @@ def _verdict(rule: Mapping[str, Any]) -> str:
 def _sets(rule: Mapping[str, Any]) -> str:
     match rule["verdict"]:
         case "sets":
-            shown = cut(rule["value"], 64)
-            return printable(", ".join(f"{path} = {as_json(value)}" for path, value in shown.items()))
+            return printable(", ".join(f"{path} = {as_json(value)}" for path, value in rule["value"].items()))
         case "names":
             return printable(f"{rule['attributes'][0]} = {rule['value'][0]} …")
         case _:

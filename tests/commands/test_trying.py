@@ -171,6 +171,11 @@ async def test_secrets_of_a_body_are_not_printed(run: Run, tmp_path: Path) -> No
     screen = await run("try", "validateUser", str(tmp_path / "body.json"))
     assert "hunter2" not in json.dumps(tried) + screen.output
 
+    for target in ("__PASSWORD__", "ou"):
+        request = {"user": person(), "targetAttribute": target, "defaultValue": "hunter2"}
+        tried = await _tried(run, tmp_path, "policyMap", request)
+        assert tried["answer"] == {"mappedValue": "[cut]" if target == "__PASSWORD__" else "hunter2"}
+
 
 @pytest.mark.parametrize(
     ("hook", "body", "words"),
