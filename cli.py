@@ -9,6 +9,7 @@ import typer
 
 import settings as configuration
 from commands.ending import stop
+from commands.mistakes import refuse
 from commands.times import parse_time
 
 _RUN, _LOOK, _ACT, _DEVELOP = "Run it", "Look", "Act", "Develop"
@@ -25,6 +26,8 @@ brake = typer.Typer(no_args_is_help=True, help="The brake, which stops too many 
 config = typer.Typer(
     no_args_is_help=True, help="The configuration, hookledger.toml or what HOOKLEDGER_CONFIG names: check."
 )
+rules = typer.Typer(no_args_is_help=True, help="The rules that tenants write: list, report, test.")
+app.add_typer(rules, name="rules", rich_help_panel=_LOOK)
 app.add_typer(ledger, name="ledger", rich_help_panel=_LOOK)
 app.add_typer(new, name="new", rich_help_panel=_DEVELOP)
 app.add_typer(brake, name="brake", rich_help_panel=_ACT)
@@ -46,7 +49,7 @@ def load() -> configuration.Settings:
     try:
         return load_checked()
     except configuration.ConfigError as wrong:
-        stop(str(wrong))
+        refuse(wrong)
 
 
 def moment(text: str | None, option: str) -> datetime | None:
@@ -121,6 +124,33 @@ def activities(as_json: AsJson = False) -> None:
     run(lines=as_json)
 
 
+@app.command("try", rich_help_panel=_LOOK)
+def try_(
+    hook: Annotated[str, typer.Argument(help="As the platform spells it: validateUser.")],
+    body: Annotated[str, typer.Argument(help='File with {"request": …}, a request or a user; - is stdin.')],
+    tenant: Annotated[str | None, typer.Option(help="Whose rules; needed if there are several.")] = None,
+    rules: Annotated[
+        Path | None, typer.Option(help="A file of rules in place of the tenant's own.", exists=True)
+    ] = None,
+    before: Annotated[
+        str | None, typer.Option(help="File with the user as known before; else as the store knows them.")
+    ] = None,
+    as_on: Annotated[bool, typer.Option("--on", help="As if every rule in shadow were on.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Shows how a hook would be answered and what each rule says; nothing is stored.
+
+    Exit codes: 0 it would pass, 1 it would be refused, 2 a mistake in rules or body.
+    """
+    from commands.trying import Asked, run
+
+    asked = Asked(hook, body, tenant, rules, before, as_on)
+    try:
+        asyncio.run(run(load(), asked, as_object=as_json))
+    except configuration.ConfigError as wrong:
+        refuse(wrong)
+
+
 @app.command(rich_help_panel=_LOOK)
 def failures(
     tenant: Tenant = None,
@@ -175,6 +205,61 @@ def search(
     span = moment(since, "--since"), moment(until, "--until")
     asked = question(user, hook, activity, application, outcome, span, tenant, limit)
     asyncio.run(run(load(), asked, lines=as_json))
+
+
+@app.command(rich_help_panel=_LOOK)
+def why(
+    receipt: Annotated[str, typer.Argument(help="Receipt id, from rules report or ledger search.")],
+    as_json: AsJson = False,
+) -> None:
+    """Explains a stored decision: which rule, in which words, against whom, for how long it holds."""
+    from commands.why import run
+
+    asyncio.run(run(load(), receipt, as_object=as_json))
+
+
+@rules.command("list")
+def rules_list(tenant: Tenant = None, as_json: AsJson = False) -> None:
+    """Lists the rules: mode, hooks, condition, and the line on which each stands. Needs no secrets."""
+    from commands.rules.listing import run
+
+    try:
+        run(tenant, lines=as_json)
+    except configuration.ConfigError as wrong:
+        refuse(wrong)
+
+
+@rules.command("report")
+def rules_report(
+    since: Annotated[str, typer.Option(help="From when on: 7d, 2h, 2026-11-25.")] = "7d",
+    tenant: Tenant = None,
+    rule: Annotated[str | None, typer.Option(help="Only this rule, or this unique attribute.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Whom the rules in shadow would have refused or changed, and why; and rules that went wrong."""
+    from commands.rules.report import run
+
+    start = moment(since, "--since") or parse_time("7d")
+    asyncio.run(run(load(), tenant, rule, start, lines=as_json))
+
+
+@rules.command("test")
+def rules_test(
+    paths: Annotated[
+        list[Path] | None, typer.Argument(help="Files or directories of examples; else rules/examples.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Runs tables of examples against rules, without store and secrets. --json: one example a line.
+
+    Exit codes: 0 all passed, 1 one failed, 2 a mistake in rules or examples.
+    """
+    from commands.rules.testing import run
+
+    try:
+        run(paths or [], lines=as_json)
+    except configuration.ConfigError as wrong:
+        refuse(wrong)
 
 
 @app.command(rich_help_panel=_ACT)

@@ -6,11 +6,12 @@ import time
 from collections.abc import Mapping
 
 from api.receive import Receiver
-from ledger.asked import holders, keep_rules, lookup_table, people
+from ledger.asked import keep_rules
 from ledger.engine import Pool, StoreErrors
 from ledger.refusals import write_refusals
 from ledger.sweep import note_rung_by_pool
 from rules.policy import Policy
+from rules.refreshing import refresh
 from runtime.bell import Bell
 
 log = logging.getLogger(__name__)
@@ -62,13 +63,7 @@ class Background:
         policies = self._receiver.policies
         if policies is self._refreshed and time.monotonic() < self._refresh_at:
             return
-        for tenant, policy in policies.items():
-            counts, asks = policy.dialect.counts, policy.asks
-            if "people" in asks:
-                counts.people = await people(self._pool, tenant)
-            if "holders" in asks:
-                counts.holders = await holders(self._pool, tenant)
-            for name in policy.stored_tables:
-                policy.dialect.tables[name] = await lookup_table(self._pool, tenant, name)
+        for policy in policies.values():
+            await refresh(self._pool, policy)
         self._refreshed = policies
         self._refresh_at = time.monotonic() + _REFRESH

@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
@@ -24,26 +24,23 @@ from api.refusals import Refusals
 from api.shape import request_of
 from hooks.facts import fact_of, platform_id, storable
 from hooks.hook import Hook, Json, Question, Ruling
+from hooks.judging import login_of, values_of
 from hooks.secrets import TooDeep, cut
-from ledger.asked import last_known
 from ledger.engine import Pool, StoreErrors
 from ledger.receive import Delivery, Note, Person, Planned, Receipt, receive
-from rules.changing import same
+from rules.before import known_before
 from rules.consulting import consult
 from rules.decision import DecisionTools
 from rules.expressions import Asked
-from rules.normal import normal, unique_values
 from rules.opinion import Opinion, outcome_of
 from rules.policy import Policy
 from runtime.bell import Bell, Ring
 from runtime.vault import Vault
 from runtime.workflow_id import workflow_id
-from settings import Settings, Tenant, Unique
+from settings import Settings, Tenant
 
 log = logging.getLogger(__name__)
 
-_SAME_CHANGE = timedelta(minutes=15)
-"""How long after a fact a call may still be about the change that it told."""
 _SAID_IN_TIME = 0.9
 """Share of the deadline after which the answer is given without the store."""
 _RETRY = {"Retry-After": "2"}
@@ -178,7 +175,9 @@ class Receiver:
         before = None
         try:
             if hook.name in heard.policy.knowing:
-                before = await self._last_known(heard)
+                before = await known_before(
+                    self.pool, heard.caller.tenant, platform_id(heard.user), heard.user, heard.tenant.region
+                )
             opinion = self._opinion(heard, before, await self._consulted(heard, before))
             question = Question(heard.request, heard.user, heard.tenant, heard.policy, opinion)
             decision = hook.decide(question)
@@ -195,17 +194,6 @@ class Receiver:
         if got.planned:
             self._ring(delivery, got)
         return _json(hook.answer(question, decision, Ruling(got.verdict, tuple(got.codes), tuple(got.names))))
-
-    async def _last_known(self, heard: _Heard) -> Json | None:
-        """What was known before the change that this call is about. Whether the fact of that change comes before or
-        after the call, the platform does not say (CONTRACT B1): one that says the same, just now, was that fact."""
-        login = normal("login", heard.user["login"], heard.user, heard.tenant.region) or ""
-        known = await last_known(self.pool, heard.caller.tenant, platform_id(heard.user), login)
-        if known is None or known.user is None:
-            return None
-        if known.previous is not None and known.age < _SAME_CHANGE and same(heard.user, known.user):
-            return known.previous
-        return known.user
 
     def _asked(self, heard: _Heard, before: Json | None) -> Asked:
         return Asked(heard.hook.name, heard.caller.tenant, heard.request, heard.user, before)
@@ -242,14 +230,14 @@ class Receiver:
             acting_for=self._pseudonym(caller.delegatee) if caller.delegatee else None,
             code_version=self.version,
             rules_hash=heard.policy.hash,
-            person=self._person(heard, opinion) if hook.about_user else None,
+            person=self._person(heard, question) if hook.about_user else None,
             application=storable(hook.application(heard.request)),
             creates=hook.creates,
             fact=hook.fact,
             identity=fact_of(heard.user) if hook.whole_user else None,
             check=hook.check,
             hold=timedelta(seconds=tenant.hold_seconds) if hook.holds else None,
-            values=_values(heard, opinion),
+            values=values_of(hook, question),
             release=timedelta(days=tenant.leavers_release_days),
             brake=brake.brake if brake else None,
             brake_window=timedelta(seconds=brake.brake_window) if brake else timedelta(0),
@@ -268,24 +256,16 @@ class Receiver:
             wishes=opinion.wishes,
         )
 
-    def _person(self, heard: _Heard, opinion: Opinion) -> Person:
+    def _person(self, heard: _Heard, question: Question) -> Person:
         user = heard.user
         subject = uuid7()
         shown = user["login"] if self.settings.temporal.show_login else None
         return Person(
-            login=self._asked_for(opinion) or normal("login", user["login"], user, heard.tenant.region) or "",
+            login=login_of(question, self._key),
             platform_id=platform_id(user),
             new_subject=subject,
             new_workflow=workflow_id(heard.caller.tenant, shown, subject),
         )
-
-    def _asked_for(self, opinion: Opinion) -> str | None:
-        """Who a login is asked for: the one that was sent is not theirs, and may be somebody else's."""
-        person = next((w.person for w in opinion.wishes if w.attribute == "login"), None)
-        if person is None:
-            return None
-        digest = hashlib.blake2b(person.encode(), key=self._key, digest_size=16, person=b"person")
-        return f"asked for: {digest.hexdigest()}"
 
     def _actor(self, caller: Caller) -> str:
         """Who asked, as the token asserts: the platform's id if it names one, else a pseudonym."""
@@ -344,19 +324,6 @@ def _headers(request: Request) -> tuple[dict[bytes, bytes], str | None]:
                 raise Refusal.several()
             authorization = value
     return found, None if authorization is None else authorization.decode("latin-1")
-
-
-def _values(heard: _Heard, opinion: Opinion) -> Sequence[tuple[str, str]]:
-    """What must be unique, sorted; but for the names that the store will find."""
-    if heard.hook.check:
-        uniques: Sequence[Unique] = heard.policy.uniques
-        if opinion.wishes:
-            wished = {wish.attribute for wish in opinion.wishes}
-            uniques = [unique for unique in uniques if unique.attribute not in wished]
-        return sorted(unique_values(opinion.user, uniques, heard.tenant.region))
-    if heard.hook.whole_user:
-        return sorted(unique_values(heard.user, heard.tenant.unique, heard.tenant.region))
-    return ()
 
 
 def _notes(opinion: Opinion) -> list[Note]:

@@ -83,11 +83,12 @@ class Pool(Protocol):
         ...
 
 
-async def open_pool(store: Store, name: str) -> Pool:
+async def open_pool(store: Store, name: str, *, read_only: bool = False) -> Pool:
     """The pool under receive(): SQLAlchemy's checkout costs more than the whole call (docs/adr/0002).
 
     Connects at the first call, so that a process starts while the store is down.
     """
+    only = {"default_transaction_read_only": "on"} if read_only else {}
     create: Callable[..., Awaitable[Pool]] = getattr(asyncpg, "create_pool")  # noqa: B009
     return await create(
         store.url,
@@ -95,7 +96,7 @@ async def open_pool(store: Store, name: str) -> Pool:
         max_size=store.pool_size,
         timeout=store.statement_timeout,
         command_timeout=store.statement_timeout,
-        server_settings=_server_settings(name, store.statement_timeout) | _ONE_PLAN,
+        server_settings=_server_settings(name, store.statement_timeout) | _ONE_PLAN | only,
         init=_json_as_text,
         reset=_nothing_to_reset,
     )

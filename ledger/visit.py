@@ -7,7 +7,7 @@ import asyncpg
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from ledger.engine import connect
+from ledger.engine import Pool, StoreErrors, connect, open_pool
 from settings import Store
 
 _STATEMENT_SECONDS = 10.0
@@ -40,6 +40,18 @@ async def visit(
         raise OutOfReach(f"the store {_why(wrong)}") from None
     finally:
         await engine.dispose()
+
+
+@asynccontextmanager
+async def look(store: Store) -> AsyncGenerator[Pool]:
+    """A pool whose connections can read and nothing else. Raises OutOfReach, also for what a call on it raises."""
+    pool = await open_pool(store, "hookledger command", read_only=True)
+    try:
+        yield pool
+    except StoreErrors as wrong:
+        raise OutOfReach(f"the store {_why(wrong)}") from None
+    finally:
+        await pool.close()
 
 
 def _why(wrong: Exception) -> str:

@@ -49,13 +49,17 @@ class Nothing(Exception):
 
 @dataclass(frozen=True)
 class Asked:
-    """What a rule is asked about: one delivery. `before` is the last known user, if the rules wish to know it."""
+    """What a rule is asked about: one delivery. `before` is the last known user, if the rules wish to know it.
+
+    `now` is when it is asked; None: when it is evaluated.
+    """
 
     hook: str
     tenant: str
     request: Mapping[str, Any]
     user: Mapping[str, Any]
     before: Mapping[str, Any] | None = None
+    now: datetime | None = None
 
     @cached_property
     def data(self) -> dict[str, Any]:
@@ -66,7 +70,7 @@ class Asked:
             "request": self.request if isinstance(self.request, dict) else dict(self.request),
             "tenant": self.tenant,
             "hook": self.hook,
-            "now": datetime.now(UTC),
+            "now": self.now or datetime.now(UTC),
         }
 
     def changed(self, path: str) -> bool:
@@ -234,7 +238,7 @@ class Dialect:
             return f"{hook} sends no {field[1]}; it sends {', '.join(('user', *shape.REQUEST.get(hook, ())))}"
         if name := re.match(r"undeclared reference to '([\w.]+)'", words):
             known = ", ".join((*_VARIABLES, *NAMES))
-            close = difflib.get_close_matches(name[1], (*_VARIABLES, *NAMES), n=1)
+            close = difflib.get_close_matches(name[1], (*_VARIABLES, *NAMES, *_OF_CEL), n=1)
             hint = f"did you mean {close[0]}?" if close else f"there are {known}"
             return f"{name[1]} is not known here, or not with these arguments; {hint}"
         if "null_type" in words:
@@ -248,6 +252,9 @@ class Dialect:
 
 _PLAIN = {"tenant": cel.Type.STRING, "hook": cel.Type.STRING, "now": cel.Type.TIMESTAMP}
 _VARIABLES = ("user", "before", "request", *_PLAIN)
+_OF_CEL = ("has", "size", "contains", "startsWith", "endsWith", "matches", "duration", "timestamp", "exists", "filter",
+           "replace", "split", "substring", "trim", "upperAscii", "lowerAscii", "join", "getFullYear", "getMonth")  # fmt: skip
+"""What CEL itself has and people misspell."""
 
 
 class Expression:

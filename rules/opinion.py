@@ -1,6 +1,6 @@
 """What a tenant's rules say about one delivery, and what follows from it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -51,15 +51,15 @@ class Opinion:
     def noted(self) -> Iterator[Finding]:
         """What the ledger keeps: refusals, what shadows would have done, and faults."""
         for finding in self.findings:
-            if finding.verdict == "fault" or (finding.mode == "shadow" and finding.verdict in _WOULD):
+            if finding.verdict == "fault" or (finding.mode == "shadow" and finding.verdict in WOULD):
                 yield finding
 
 
-_WOULD = {"refuses": "would refuse", "sets": "would set", "names": "would name", "answers": "would answer",
+WOULD: Mapping[str, str] = {"refuses": "would refuse", "sets": "would set", "names": "would name", "answers": "would answer",
           "removes": "would remove", "keeps": "would keep"}  # fmt: skip
 """Verdicts that change an answer, and what the entry of one in shadow is called."""
 
 
 def outcome_of(finding: Finding) -> str:
     """The entry's outcome for a noted finding."""
-    return "rule fault" if finding.verdict == "fault" else _WOULD[finding.verdict]
+    return "rule fault" if finding.verdict == "fault" else WOULD[finding.verdict]

@@ -18,7 +18,7 @@ from pydantic import (
 )
 
 from settings.mistakes import Mistake, TableError, Where, in_words
-from settings.places import Placed, Places
+from settings.places import Placed, Places, unreadable
 from settings.platform import Platform, safe_address
 from settings.references import File, Free, Referenced, ReferencedIfThere
 from settings.rules import KINDS, Attribute, Code, Mode, Rules, looks_like, merge
@@ -271,8 +271,8 @@ def load(path: Path | None = None, check: Check | None = None) -> Settings:
     `check` looks at each tenant's rules, also while other parts are wrong.
     Raises ConfigError with all mistakes, one per line. Values are never part of its text.
     """
-    path = path or Path(os.environ.get("HOOKLEDGER_CONFIG") or "hookledger.toml")
-    text, data = _parse(path)
+    path = _configured(path)
+    text, data = parse(path)
     root = path.resolve().parent
     places = Places(path, text)
     found = [*_include(data, path, places), *_between_tenants(data, root)]
@@ -284,9 +284,83 @@ def load(path: Path | None = None, check: Check | None = None) -> Settings:
     except ValidationError as error:
         found += in_words(error, Settings)
     if found or settings is None:
-        placed = sorted(map(places.place, found), key=lambda p: (str(p.file), p.line, p.column or 0, p.where))
-        raise ConfigError("\n".join(map(str, placed)), placed)
+        raise wrong_at(places, found)
     return settings
+
+
+def load_tenants(path: Path | None = None, check: Check | None = None) -> dict[str, Tenant]:
+    """The tenants as configured but for their tokens: all that rules need, where there is no secret. Raises ConfigError."""
+    path = _configured(path)
+    text, data = parse(path)
+    root = path.resolve().parent
+    places = Places(path, text)
+    found = list(_include(data, path, places))
+    if check is not None:
+        found += _in_rules(data, root, check)
+    tenants: dict[str, Tenant] = {}
+    for name, table in _tables(data.get("tenants")):
+        try:
+            tenants[name] = Tenant.model_validate(table | {"token": _STAND_IN["token"]}, context=root)
+        except ValidationError as error:
+            found += [(("tenants", name, *where), words) for where, words in in_words(error, Tenant)]
+    if found:
+        raise wrong_at(places, found)
+    return tenants
+
+
+def load_rules(path: Path, name: str, tenant: Tenant, check: Check, mode: Mode | None = None) -> Tenant:
+    """The tenant with the rules of one file in place of its own. Raises ConfigError.
+
+    Its zone, attributes and tables stay where the file says none of them; `mode` is for rules that say none.
+    """
+    text, data = parse(path)
+    root = path.resolve().parent
+    found: list[Mistake] = []
+    if "include" in data:
+        found.append((("include",), "cannot stand here: a file of rules includes no others"))
+        del data["include"]
+    own = tenant.rules.model_dump(include={"zone", "attributes", "python_timeout"})
+    data = own | ({} if mode is None else {"mode": mode}) | data
+    tables = {table: lookup.model_dump(exclude_none=True) for table, lookup in tenant.rules.tables.items()}
+    written = data.get("tables", {})
+    if isinstance(written, dict):
+        data["tables"] = tables | cast("dict[str, Any]", written)
+    whole = {"rules": data, "unique": [u.model_dump() for u in tenant.unique]}
+    for where, words in _in_rules({"tenants": {name: whole}}, root, check):
+        found.append((where[3:], words))
+    rules = None
+    try:
+        rules = Rules.model_validate(data, context=root)
+    except ValidationError as error:
+        found += in_words(error, Rules)
+    if found or rules is None:
+        raise wrong_at(Places(path, text, rules=True), found)
+    return tenant.model_copy(update={"rules": rules})
+
+
+def rule_places(path: Path | None = None) -> dict[tuple[str, str], Placed]:
+    """Where each rule stands, by tenant and name, in a configuration that can be loaded."""
+    path = _configured(path)
+    text, data = parse(path)
+    places = Places(path, text)
+    for _ in _include(data, path, places):
+        pass
+    found: dict[tuple[str, str], Placed] = {}
+    for name, table in _tables(data.get("tenants")):
+        for kind in KINDS:
+            for place, rule in enumerate(cast("list[dict[str, Any]]", table.get("rules", {}).get(kind, []))):
+                found[name, rule["name"]] = places.place((("tenants", name, "rules", kind, place), ""))
+    return found
+
+
+def wrong_at(places: Places, found: Sequence[Mistake]) -> ConfigError:
+    """The error that names every mistake with its place."""
+    placed = sorted(map(places.place, found), key=lambda p: (str(p.file), p.line, p.column or 0, p.where))
+    return ConfigError("\n".join(map(str, placed)), placed)
+
+
+def _configured(path: Path | None) -> Path:
+    return path or Path(os.environ.get("HOOKLEDGER_CONFIG") or "hookledger.toml")
 
 
 def from_base64(text: str) -> bytes:
@@ -298,7 +372,8 @@ def from_base64(text: str) -> bytes:
         raise ValueError("not base64") from error
 
 
-def _parse(path: Path) -> tuple[str, dict[str, Any]]:
+def parse(path: Path) -> tuple[str, dict[str, Any]]:
+    """The text of a TOML file, and what it says. Raises ConfigError."""
     try:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
@@ -309,9 +384,10 @@ def _parse(path: Path) -> tuple[str, dict[str, Any]]:
     try:
         return text, tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        place = re.search(r"\(at line (\d+)", str(error))
-        line = place.group(1) if place else text.count("\n") + 1
-        raise ConfigError(f"{path}:{line}: not valid TOML here: check quotes, brackets and =") from None
+        place = re.search(r"\(at line (\d+), column (\d+)", str(error))
+        line, column = (int(place[1]), int(place[2])) if place else (text.count("\n") + 1, None)
+        words = "not valid TOML here: check quotes, brackets and ="
+        raise ConfigError(f"{path}:{line}: {words}", [unreadable(path, text, line, column, words)]) from None
 
 
 def _between_tenants(data: dict[str, Any], root: Path) -> Iterator[Mistake]:
@@ -341,7 +417,7 @@ def _include(data: dict[str, Any], path: Path, places: Places) -> Iterator[Mista
                 yield (*under, "include", place), "must be the name of a file, relative to this one"
                 continue
             try:
-                text, part = _parse(path.parent / file)
+                text, part = parse(path.parent / file)
             except ConfigError as wrong:
                 yield (*under, "include", place), str(wrong)
                 continue
@@ -362,12 +438,15 @@ def _in_rules(data: dict[str, Any], root: Path, check: Check) -> Iterator[Mistak
             yield ("tenants", name, *where), words
 
 
+_STAND_IN: dict[str, Any] = {
+    "token": {"keys": [], "proof": {"url": "https://stand.in/"}},
+    "deprovision": {"answer": "never"},
+}
+"""What rules do not need of a tenant."""
+
+
 def _readable_rules(parts: dict[str, Any], root: Path) -> tuple[Tenant | None, dict[str, list[int]]]:
     """A tenant with the rules that are well-formed, and for each kind the places at which they stand in the file."""
-    stand_in: dict[str, Any] = {
-        "token": {"keys": [], "proof": {"url": "https://stand.in/"}},
-        "deprovision": {"answer": "never"},
-    }
     bad: set[tuple[str | int, ...]] = set()
     for _ in range(2):
         kept: dict[str, list[int]] = {}
@@ -378,7 +457,7 @@ def _readable_rules(parts: dict[str, Any], root: Path) -> tuple[Tenant | None, d
             if listed:
                 rules[kind] = [listed[place] for place in kept[kind]]
         try:
-            return Tenant.model_validate(stand_in | parts | {"rules": rules}, context=root), kept
+            return Tenant.model_validate(_STAND_IN | parts | {"rules": rules}, context=root), kept
         except ValidationError as wrong:
             bad |= {e["loc"][1:3] for e in wrong.errors(include_input=False) if e["loc"][:1] == ("rules",)}
     return None, {}

@@ -1,0 +1,1 @@
+"""What `./hookledger rules …` does: list, report, test."""
