@@ -218,7 +218,7 @@ async def test_an_interrupted_run_begins_again_and_records_nothing_twice(
 
 async def test_while_one_goes_on_the_next_is_passed_over(here: World, client: Client) -> None:
     here.users.put(user(1))
-    here.users.mischief = lambda asked: Reply(wait=1.5) if asked.page == 0 else None
+    here.users.mischief = lambda asked: Reply(wait=4) if asked.page == 0 else None
     await set_schedules(client, here.settings)
     handle = client.get_schedule_handle(schedule_id("as100"))
 
