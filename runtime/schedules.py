@@ -101,7 +101,10 @@ async def _set(client: Client, id_: str, schedule: Schedule, queue: str) -> None
         await client.create_schedule(id_, schedule, memo={_OURS: queue})
         log.info("schedule %s made", id_)
     except ScheduleAlreadyRunningError:
-        await client.get_schedule_handle(id_).update(change)
+        if await _is_ours(client, id_, queue):
+            await client.get_schedule_handle(id_).update(change)
+        else:
+            log.warning("schedule %s is of another task queue: remove it, if nobody polls that any more", id_)
 
 
 async def _is_ours(client: Client, id_: str, queue: str) -> bool:

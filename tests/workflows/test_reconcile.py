@@ -4,13 +4,20 @@ import asyncio
 import json
 import os
 import sys
+import uuid
 from collections.abc import AsyncGenerator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from temporalio.client import Client, ScheduleHandle, WorkflowExecutionStatus, WorkflowFailureError
+from temporalio.client import (
+    Client,
+    ScheduleActionStartWorkflow,
+    ScheduleHandle,
+    WorkflowExecutionStatus,
+    WorkflowFailureError,
+)
 from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError
 from temporalio.worker import Replayer
@@ -20,7 +27,7 @@ from dev.simulate.platform import Asked, Reply, envelope
 from runtime.attributes import SEARCH_ATTRIBUTES, TENANT
 from runtime.schedules import keep_schedules, schedule_id, set_schedules
 from runtime.worker import assemble
-from settings import Settings, Store
+from settings import Settings, Store, load
 from tests.commands.copied import ROOT
 from tests.commands.databases import database
 from tests.conftest import TEMPLATE
@@ -42,15 +49,20 @@ async def here(tmp_path: Path, store: Store, client: Client) -> AsyncGenerator[W
     async with world(
         tmp_path, store, 'page_size = 3\nreconcile = "every 6h"', lambda _: "[sweep]\nunrung = 0.1\n"
     ) as made:
+        # Other workers of this test run have their schedules on the same server.
+        made.name = made.users.tenant = f"t{uuid.uuid4().hex[:10]}"
+        path = tmp_path / "hookledger.toml"
+        path.write_text(path.read_text().replace("tenants.as100", f"tenants.{made.name}"))
+        made.settings = load(path)
         yield made
         await set_schedules(client, _off(made.settings))
 
 
 def _off(settings: Settings, when: str = "off") -> Settings:
-    tenant = settings.tenants["as100"]
+    [(name, tenant)] = settings.tenants.items()
     assert tenant.platform is not None
     changed = tenant.model_copy(update={"platform": tenant.platform.model_copy(update={"reconcile": when})})
-    return settings.model_copy(update={"tenants": {"as100": changed}})
+    return settings.model_copy(update={"tenants": {name: changed}})
 
 
 async def _exists(handle: ScheduleHandle) -> bool:
@@ -76,7 +88,7 @@ async def _history(client: Client, id_: str) -> Any:
 
 
 async def test_a_schedule_is_made_once_changed_and_removed(here: World, client: Client) -> None:
-    handle = client.get_schedule_handle(schedule_id("as100"))
+    handle = client.get_schedule_handle(schedule_id(here.name))
 
     await asyncio.gather(*(set_schedules(client, here.settings) for _ in range(4)))
     made = (await handle.describe()).schedule
@@ -94,7 +106,7 @@ async def test_a_schedule_is_made_once_changed_and_removed(here: World, client: 
 
 
 async def test_another_installation_s_schedules_are_left_alone(here: World, client: Client) -> None:
-    handle = client.get_schedule_handle(schedule_id("as100"))
+    handle = client.get_schedule_handle(schedule_id(here.name))
     await keep_schedules(client, here.settings)
     elsewhere = _off(here.settings)
     elsewhere = elsewhere.model_copy(
@@ -102,8 +114,13 @@ async def test_another_installation_s_schedules_are_left_alone(here: World, clie
     )
 
     await set_schedules(client, elsewhere)
-
     assert await _exists(handle)
+
+    wanted = elsewhere.tenants | here.settings.tenants
+    await set_schedules(client, elsewhere.model_copy(update={"tenants": wanted}))
+    action = (await handle.describe()).schedule.action
+    assert isinstance(action, ScheduleActionStartWorkflow)
+    assert action.task_queue == here.settings.temporal.task_queue
 
 
 async def test_a_worker_makes_it_at_its_start(
@@ -115,16 +132,16 @@ async def test_a_worker_makes_it_at_its_start(
     )
     try:
         for _ in range(200):
-            if await _exists(client.get_schedule_handle(schedule_id("as100"))):
+            if await _exists(client.get_schedule_handle(schedule_id(here.name))):
                 break
             await asyncio.sleep(0.1)
-        assert await _exists(client.get_schedule_handle(schedule_id("as100")))
+        assert await _exists(client.get_schedule_handle(schedule_id(here.name)))
     finally:
         process.terminate()
         _, log = await asyncio.wait_for(process.communicate(), 40)
 
     assert process.returncode == 0
-    assert b"schedule reconcile:as100 made" in log
+    assert f"schedule reconcile:{here.name} made".encode() in log
     assert b"good-token" not in log
 
 
@@ -133,7 +150,7 @@ async def test_it_fires_and_records_and_its_history_names_nobody(here: World, cl
     here.users.people.pop(user(1)["id"])
     here.users.put(user(2, department="Legal", version=2), user(20))
     await set_schedules(client, here.settings)
-    handle = client.get_schedule_handle(schedule_id("as100"))
+    handle = client.get_schedule_handle(schedule_id(here.name))
 
     async with assemble(here.settings, client) as parts, parts.worker:
         await handle.trigger()
@@ -141,7 +158,7 @@ async def test_it_fires_and_records_and_its_history_names_nobody(here: World, cl
         summary = await client.get_workflow_handle_for(Reconcile.run, id_).result()
         await _settled(here, parts.sweep)
 
-    assert id_.startswith("reconcile:as100-")
+    assert id_.startswith(f"reconcile:{here.name}-")
     assert summary.clean
     assert summary.counts == Counts(pages=4, listed=8, created=1, changed=1, removed=1)
     assert {actor for _, _, actor in await here.entries()} == {"reconcile"}
@@ -150,7 +167,7 @@ async def test_it_fires_and_records_and_its_history_names_nobody(here: World, cl
     await Replayer(workflows=[Reconcile]).replay_workflow(history)
     text = json.dumps(history.to_json_dict())
     described = await client.get_workflow_handle(id_).describe()
-    assert described.typed_search_attributes[TENANT] == "as100"
+    assert described.typed_search_attributes[TENANT] == here.name
     assert TENANT.name in SEARCH_ATTRIBUTES
     for private in ("person", "example", "Asha", "Finance", "Legal", "66aa0000", "good-token", "90000"):
         assert private not in text, private
@@ -203,7 +220,7 @@ async def test_an_interrupted_run_begins_again_and_records_nothing_twice(
     here.users.mischief = linger
     async with assemble(here.settings, client) as parts, parts.worker:
         handle = await client.start_workflow(
-            Reconcile.run, Order("as100"), id=f"reconcile-{here.settings.temporal.task_queue}",
+            Reconcile.run, Order(here.name), id=f"reconcile-{here.settings.temporal.task_queue}",
             task_queue=here.settings.temporal.task_queue,
         )  # fmt: skip
         await reached.wait()
@@ -218,9 +235,9 @@ async def test_an_interrupted_run_begins_again_and_records_nothing_twice(
 
 async def test_while_one_goes_on_the_next_is_passed_over(here: World, client: Client) -> None:
     here.users.put(user(1))
-    here.users.mischief = lambda asked: Reply(wait=1.5) if asked.page == 0 else None
+    here.users.mischief = lambda asked: Reply(wait=4) if asked.page == 0 else None
     await set_schedules(client, here.settings)
-    handle = client.get_schedule_handle(schedule_id("as100"))
+    handle = client.get_schedule_handle(schedule_id(here.name))
 
     async with assemble(here.settings, client) as parts, parts.worker:
         await handle.trigger()
@@ -247,11 +264,11 @@ async def test_a_tenant_that_is_not_configured_here_fails(here: World, client: C
         await _execute(here, client, "as300")
 
 
-async def _execute(here: World, client: Client, tenant: str = "as100") -> Summary:
+async def _execute(here: World, client: Client, tenant: str | None = None) -> Summary:
     queue = here.settings.temporal.task_queue
     async with assemble(here.settings, client) as parts, parts.worker:
         handle = await client.start_workflow(
-            Reconcile.run, Order(tenant), id=f"reconcile-{queue}", task_queue=queue
+            Reconcile.run, Order(tenant or here.name), id=f"reconcile-{queue}", task_queue=queue
         )
         try:
             return await handle.result()

@@ -8,6 +8,7 @@ import pytest
 from dev.simulate.platform import LIST, Shape, envelope
 from ledger.plan import Plan
 from ledger.receive import Planned, plan_text, receive
+from runtime.reconcile.tally import Progress
 from tests.runtime.reconcile.world import World, user
 from tests.support import delivery, rows
 
@@ -140,10 +141,15 @@ async def test_a_listed_state_older_than_ours_is_none(here: World) -> None:
 async def test_a_hook_that_comes_meanwhile_explains_it(here: World) -> None:
     """The row is read before the hook arrives; by the second look we have been told."""
     here.users.put(user(1))
-    here.configure(settle=0.5)
+    here.configure(settle=2)
+    waiting = asyncio.Event()
 
-    running = asyncio.create_task(here.reconcile())
-    await asyncio.sleep(0.25)
+    def watch(progress: Progress) -> None:
+        if progress.doing == "waiting for hooks on their way":
+            waiting.set()
+
+    running = asyncio.create_task(here.reconcile(watch=watch))
+    await waiting.wait()
     await here.tell(user(1))
     summary = await running
 

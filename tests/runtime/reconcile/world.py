@@ -54,9 +54,11 @@ class World:
     pool: Pool
     users: Users
     found: list[Difference] = field(default_factory=list[Difference])
+    name: str = "as100"
 
-    async def tell(self, told: Json, hook: str = "postCreateUser", tenant: str = "as100") -> Receipt:
+    async def tell(self, told: Json, hook: str = "postCreateUser", tenant: str | None = None) -> Receipt:
         """A fact, as the hook tells it."""
+        tenant = tenant or self.name
         configured = self.settings.tenants[tenant]
         return await receive(
             self.pool,
@@ -81,23 +83,25 @@ class World:
 
     def configure(self, **changes: Any) -> None:
         """Changes the tenant's `[platform]`."""
-        tenant = self.settings.tenants["as100"]
+        tenant = self.settings.tenants[self.name]
         assert tenant.platform is not None
         platform = tenant.platform.model_copy(update=changes)
-        tenants = self.settings.tenants | {"as100": tenant.model_copy(update={"platform": platform})}
+        tenants = self.settings.tenants | {self.name: tenant.model_copy(update={"platform": platform})}
         self.settings = self.settings.model_copy(update={"tenants": tenants})
 
-    async def reconcile(self, tenant: str = "as100", **options: Any) -> Summary:
+    async def reconcile(self, tenant: str | None = None, **options: Any) -> Summary:
         """One run, patient for milliseconds; what it found is kept."""
         self.found.clear()
-        return await reconcile(self.settings, tenant, found=self.found.append, first_wait=0.001, **options)
+        return await reconcile(
+            self.settings, tenant or self.name, found=self.found.append, first_wait=0.001, **options
+        )
 
-    async def entries(self, tenant: str = "as100") -> list[tuple[str, str, str]]:
+    async def entries(self, tenant: str | None = None) -> list[tuple[str, str, str]]:
         """Hook, outcome and actor of what reconciliation wrote, in order."""
         found = await rows(
             self.pool,
             "SELECT hook, outcome, actor FROM entries WHERE tenant = $1 AND rules_hash = 'reconcile' ORDER BY id",
-            tenant,
+            tenant or self.name,
         )
         return [(row["hook"], row["outcome"], row["actor"]) for row in found]
 
