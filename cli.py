@@ -243,6 +243,22 @@ def rules_report(
     asyncio.run(run(load(), tenant, rule, start, lines=as_json))
 
 
+@rules.command("table")
+def rules_table(
+    name: Annotated[
+        str, typer.Argument(help="The table, as [tenants.NAME.rules.tables] calls it; store = true.")
+    ],
+    file: Annotated[Path, typer.Argument(help="CSV with a line of headings.", exists=True)],
+    tenant: Annotated[str, typer.Option(help="Its name in hookledger.toml.")],
+    key: Annotated[str, typer.Option(help="Heading of the keys.")] = "key",
+    value: Annotated[str, typer.Option(help="Heading of the values.")] = "value",
+) -> None:
+    """Makes a table for lookup() in the store the rows of a file, and no others; in every api within seconds."""
+    from commands.tables import run
+
+    asyncio.run(run(load(), tenant, name, file, key, value))
+
+
 @rules.command("test")
 def rules_test(
     paths: Annotated[

@@ -78,6 +78,8 @@ def declare(around: Surroundings) -> list[cel.FunctionDecl]:
         return mobile(number, region=region or around.region)
 
     def parse(written: str, pattern: str | None = None) -> datetime:
+        if not written.strip():
+            raise Absent
         return parse_date(written, around.zone, pattern)
 
     def show(moment: datetime, pattern: str) -> str:

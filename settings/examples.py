@@ -68,7 +68,8 @@ class Expected(Table):
 class Example(Sending):
     """One example. Everybody of `known` was created before; the calls of `first` came before, in their order.
 
-    before: the user as known, else the one of `known`.  people, holders: what the functions of these names give.
+    before: the user as known, else the one of `known`.  people, holders: what the functions of these names give; people
+    are those of `known` unless given.
     said: what a function of decisions/, by rule, is taken to give.
     """
 
@@ -77,7 +78,7 @@ class Example(Sending):
     before: Object | None = None
     known: tuple[Object, ...] = ()
     first: tuple[Sending, ...] = ()
-    people: int = 0
+    people: int | None = None
     holders: dict[str, int] = Field(default_factory=dict[str, int])
     said: Object = Field(default_factory=dict[str, Any])
 
@@ -85,7 +86,8 @@ class Example(Sending):
 class Examples(Table):
     """A file of examples. `rules` is relative to it; with no `rules`, the tenant's own are tested.
 
-    tenant: a configured one by name, or a table of settings as in hookledger.toml, for rules that stand alone.
+    tenant: a configured one by name, or a table of settings as in hookledger.toml, for rules that stand alone; these
+    may stand in it as well.
     mode: "on" judges rules in shadow as if they were on.  tables: lookup tables that would live in the store.
     """
 
@@ -115,11 +117,9 @@ def tenant_alone(path: Path, places: Places, table: dict[str, Any]) -> Tenant:
         "token": {"keys": [], "proof": {"url": "https://stand.in/"}},
         "deprovision": {"answer": "rules"},
     }
-    found: list[Mistake] = [
-        (("tenant", key), "cannot stand here: name the file of rules beside it, with rules = …")
-        for key in ("rules", "token")
-        if key in table
-    ]
+    found: list[Mistake] = []
+    if "token" in table:
+        found.append((("tenant", "token"), "cannot stand here: examples need no secrets"))
     try:
         if not found:
             return Tenant.model_validate(stand_in | table, context=path.resolve().parent)

@@ -74,9 +74,11 @@ class Table:
         now = self._moment(example, None)
         for name, rows in self.examples.tables.items():
             self.policy.dialect.tables[name] = rows
-        self.policy.dialect.counts = Counts(example.people, example.holders)
+        known = (*self.examples.known, *example.known)
+        people = len(known) if example.people is None else example.people
+        self.policy.dialect.counts = Counts(people, example.holders)
         try:
-            for user in (*self.examples.known, *example.known):
+            for user in known:
                 memory.call(self._filled("postCreateUser", user, {}), now)
             for sending in example.first:
                 memory.call(self._of(sending), self._moment(sending, now))

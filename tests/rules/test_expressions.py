@@ -76,6 +76,7 @@ def test_what_an_expression_gives(dialect: Dialect, text: str, value: Any) -> No
         ('user.email == "a"', "email is absent", False),
         ('user.middleName == "a"', "middleName is absent", False),
         ('lookup("ou", "Sales")', "something is absent", False),
+        ('parse_date("")', "something is absent", False),
         ('user.badge.startsWith("x")', "cannot (double).startsWith(string)", True),
         ("parse_date(user.login)", "invalid argument", True),
     ],
