@@ -9,10 +9,14 @@ from temporalio.exceptions import ApplicationError, FailureError
 from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, Interceptor
 
 
+_USUAL = "127.0.0.1:7233"
+"""Where Temporal listens if nothing says otherwise."""
+
+
 async def connect(*, lazy: bool) -> Client:
     """A client that names its process; `lazy` connects at the first call, so that a start needs no server."""
-    options: Mapping[str, Any] = ClientConfig.load_client_connect_config()
-    return await Client.connect(**options, lazy=lazy)
+    configured: Mapping[str, Any] = ClientConfig.load_client_connect_config()
+    return await Client.connect(**{"target_host": _USUAL} | configured, lazy=lazy)
 
 
 class Hush(Interceptor):
