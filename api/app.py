@@ -64,7 +64,7 @@ def make_app(settings: Settings) -> ASGIApp:
             notes.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await notes
-            await background.write_notes()
+            await background.stop()
             await verifier.close()
             await tools.http.aclose()
             with contextlib.suppress(TimeoutError):
