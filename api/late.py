@@ -17,6 +17,7 @@ from hooks.hook import Question
 from hooks.secrets import TooDeep
 from ledger.degraded import (
     ANSWERED_UNCHECKED,
+    COUNTED,
     NOT_KEPT,
     PASSED_UNCHECKED,
     TURNED_AWAY,
@@ -138,7 +139,7 @@ class Recorder:
             acting_for=None,
             code_version=self._receiver.version,
             rules_hash=self._receiver.policies[told.tenant].hash,
-            notes=[Note(NOT_KEPT, detail)],
+            notes=[Note(COUNTED, detail)],
         )
 
 

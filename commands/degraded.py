@@ -12,6 +12,7 @@ from commands.output import console, print_lines, printable
 from commands.times import ago
 from ledger.degraded import (
     ANSWERED_UNCHECKED,
+    COUNTED,
     NOT_KEPT,
     PASSED_UNCHECKED,
     TURNED_AWAY,
@@ -54,7 +55,7 @@ _NEXT: dict[tuple[str, str | None], str] = {
     (UNDECIDED, WOULD_REMOVE): "In the platform, run the Deprovision rule again: access was left in place.",
     (
         NOT_KEPT,
-        NOT_KEPT,
+        COUNTED,
     ): "The api's log names the receipts. Raise api.keep_degraded if this is to be expected.",
 }
 _DONE = frozenset({(TURNED_AWAY, WOULD_REFUSE)})
@@ -108,7 +109,7 @@ def _show(found: Sequence[DegradedAnswer], most: int) -> None:
 def _line(row: DegradedAnswer, now: datetime) -> Text:
     check = (
         row.check
-        if row.check != NOT_KEPT
+        if row.check != COUNTED
         else ", ".join(f"{n} {k}" for k, n in row.detail.get("counts", {}).items())
     )
     attributes = ", ".join(map(str, row.detail.get("attributes", ())))
@@ -118,8 +119,8 @@ def _line(row: DegradedAnswer, now: datetime) -> Text:
     return Text.assemble(
         "    ",
         (printable(who), "bold"),
-        printable(
-            f" of {row.tenant} · {where} · {ago(row.answered_at, now)} ({row.answered_at:%Y-%m-%d %H:%M:%S} UTC) · "
-        ),
+        f" of {row.tenant} · ",
+        printable(where),
+        f" · {ago(row.answered_at, now)} ({row.answered_at:%Y-%m-%d %H:%M:%S} UTC) · ",
         (printable(said), "yellow" if left_to_do(row) else ""),
     )

@@ -14,7 +14,8 @@ TURNED_AWAY = "turned away"
 ANSWERED_UNCHECKED = "answered unchecked"
 UNDECIDED = "undecided"
 NOT_KEPT = "not kept"
-"""Answers that a process had no room to remember: counted, of nobody."""
+COUNTED = "counted"
+"""Answers that a process had no room to remember, and the entry beside it that counts them by hook and answer."""
 
 WOULD_PASS = "would have passed"  # noqa: S105
 WOULD_REFUSE = "would have been refused"
@@ -22,7 +23,7 @@ WOULD_BE_SAME = "would have been answered the same"
 WOULD_DIFFER = "would have been answered otherwise"
 WOULD_REMOVE = "would have removed access"
 WOULD_LEAVE = "would have left access"
-AFTERWARDS = (WOULD_PASS, WOULD_REFUSE, WOULD_BE_SAME, WOULD_DIFFER, WOULD_REMOVE, WOULD_LEAVE)
+AFTERWARDS = (WOULD_PASS, WOULD_REFUSE, WOULD_BE_SAME, WOULD_DIFFER, WOULD_REMOVE, WOULD_LEAVE, COUNTED)
 """What the check said afterwards: one entry for each of these answers."""
 
 
@@ -51,7 +52,7 @@ _FIND = text("""
       LEFT JOIN LATERAL (
            SELECT n.outcome, n.detail FROM entries n
             WHERE n.tenant = e.tenant AND n.at = e.at AND n.delivery = e.delivery AND n.activity IS NULL
-              AND (n.outcome = ANY (CAST(:afterwards AS text[])) OR (n.outcome = e.outcome AND e.outcome = 'not kept'))
+              AND n.outcome = ANY (CAST(:afterwards AS text[]))
             LIMIT 1) c ON true
       LEFT JOIN LATERAL (SELECT value FROM handles WHERE subject = e.subject AND kind = 'login'
                           ORDER BY until DESC NULLS FIRST LIMIT 1) h ON true
