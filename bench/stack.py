@@ -87,12 +87,12 @@ class Stack:
     running: list[subprocess.Popen[bytes]] = field(default_factory=list[subprocess.Popen[bytes]])
     _migrated: bool = False
 
-    def hookledger(self, name: str) -> Served:
-        """Our api on a fresh database of that name, with the bench's activities."""
+    def hookledger(self, name: str, more: str = "") -> Served:
+        """Our api on a fresh database of that name, with the bench's activities. `more` is configuration."""
         if not self._migrated:
             self._migrate()
         database = self.postgres.database(name, template=_TEMPLATE)
-        return self._serve("api", ["cli.py", "api"], self._configured(database), database)
+        return self._serve("api", ["cli.py", "api"], self._configured(database, more), database)
 
     def restarted(self, api: Served) -> Served:
         """Our api anew on the same database: what it still had to ring for is forgotten with the old process."""
@@ -163,12 +163,12 @@ class Stack:
         self.postgres.sql(_AS_OWNER + activities.SCHEMA + _KNOWN_OURS, database.name)
         self._migrated = True
 
-    def _configured(self, database: Database) -> dict[str, str]:
+    def _configured(self, database: Database, more: str = "") -> dict[str, str]:
         """The environment of our processes on that database."""
         configuration = self.directory / f"{database.name}.toml"
         # A queue per database: what races leave behind must not be run among the storms.
         text = _CONFIGURATION.format(queue=database.name, tenant=traffic.TENANT)
-        configuration.write_text(text, encoding="ascii")
+        configuration.write_text(text + more, encoding="ascii")
         return self.environment | {
             "HOOKLEDGER_CONFIG": str(configuration),
             "HOOKLEDGER_DATABASE_URL": database.app_url,

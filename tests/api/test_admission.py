@@ -1,12 +1,17 @@
 """A tenant's share of the store: what one tenant does leaves room for another's decisions."""
 
 import asyncio
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from api.admission import Admission, Full
-from settings import Deprovision, Limits, Tenant, Token
+from ledger.engine import Pool
+from settings import Deprovision, Limits, Store, Tenant, Token
+from tests.api.edge import configure, listen
+from tests.api.people import unique
+from tests.support import Servers, rows
 
 TOKEN = Token.model_validate({"proof": {"url": "https://platform.example/"}})
 
@@ -113,3 +118,56 @@ async def test_new_limits_hold_for_the_next_call() -> None:
     door.use(_tenants("a", "b", events=2))
 
     assert sum(door.enter("a", False) for _ in range(20)) == 2
+
+
+async def test_a_tenant_that_has_its_share_leaves_the_others_and_its_own_decisions_alone(
+    servers: Servers, store: Store, pool: Pool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its events wait on a lock that somebody else has: that is as slow as a store can be."""
+    monkeypatch.setenv("TEMPORAL_ADDRESS", servers.temporal)
+    limits = '[tenants.as100.rules]\nmode = "on"\n[tenants.as100.limits]\nevents = 2\nwaiting = 1\n'
+    settings = configure(tmp_path, store, "as200", api="deadline = 1.0", rules=limits)
+    stuck = {"user": {"login": unique()}}
+    async with listen(settings) as edge, pool.acquire() as session, session.transaction():
+        await session.execute(
+            "SELECT pg_advisory_xact_lock(lock_key('login', 'as100', $1))", stuck["user"]["login"]
+        )
+        waiting = [asyncio.create_task(edge.hook("postUpdateUser", stuck)) for _ in range(3)]
+        await asyncio.sleep(0.3)
+
+        crowded = await edge.hook("postUpdateUser", {"user": {"login": unique()}})
+        decided = await edge.answer("validateUser", {"user": {"login": unique()}})
+        other = await edge.hook("postUpdateUser", {"user": {"login": unique()}}, "as200")
+
+        assert (crowded.status_code, crowded.headers["content-type"]) == (429, "application/problem+json")
+        assert int(crowded.headers["retry-after"]) >= 1
+        assert crowded.json()["type"] == "urn:hookledger:problem:too_many"
+        assert "data" in decided
+        assert other.status_code == 200
+        answers = sorted((await task).status_code for task in waiting)
+        assert answers == [429, 503, 503], "the third waited for its turn until the deadline"
+
+
+async def test_a_decision_that_finds_no_place_is_answered_and_kept(
+    servers: Servers, store: Store, pool: Pool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TEMPORAL_ADDRESS", servers.temporal)
+    limits = '[tenants.as100.rules]\nmode = "on"\n[tenants.as100.limits]\ndecisions = 1\nwaiting = 0\n'
+    settings = configure(tmp_path, store, "as200", api="deadline = 1.0", rules=limits)
+    stuck, late = {"user": {"login": unique()}}, unique()
+    async with listen(settings) as edge:
+        async with pool.acquire() as session, session.transaction():
+            await session.execute(
+                "SELECT pg_advisory_xact_lock(lock_key('login', 'as100', $1))", stuck["user"]["login"]
+            )
+            first = asyncio.create_task(edge.hook("preUpdateUser", stuck))
+            await asyncio.sleep(0.2)
+            turned = await edge.answer("validateUser", {"user": {"login": late}})
+            await first
+    assert turned == {"error": True, "message": "ValidationUnavailable"}
+    [kept] = await rows(
+        pool,
+        "SELECT d.verdict FROM deliveries d JOIN handles h USING (subject) WHERE h.value = $1",
+        late,
+    )
+    assert kept == {"verdict": "turned away"}
