@@ -89,12 +89,12 @@ class Recorder:
 
     async def _record(self, late: Late) -> None:
         heard = _whole(late)
-        plain = self._receiver.opinion(heard, None)
+        plain = self._receiver.opinion(heard, None, late.said)
         question = Question(heard.request, heard.user, heard.tenant, heard.policy, plain)
         before = None
         if heard.hook.name in heard.policy.knowing:
             before = await self._receiver.last_known(heard)
-        informed = self._receiver.opinion(heard, before)
+        informed = self._receiver.opinion(heard, before, late.said)
         delivery = replace(
             self._receiver.delivery(heard, question, late.verdict),
             codes=late.codes,
@@ -166,7 +166,9 @@ def _judged(late: Late, question: Question, informed: Opinion, since: Since) -> 
             clashes = [c for c in since.clashes if c not in question.policy.shadowed]
             rules = [f"rule:{informed.refusal.rule}"] if informed.refusal else []
             detail |= {"attributes": [*rules, *clashes]} if rules or clashes else {}
-            detail |= {"rules not asked": list(late.unasked)} if late.unasked else {}
+            rules_in_python = question.policy.python.get(late.heard.hook.name, ())
+            unasked = [rule.name for rule in rules_in_python] if late.said is None else []
+            detail |= {"rules not asked": unasked} if unasked else {}
             outcome = WOULD_REFUSE if rules or clashes else WOULD_PASS
         case _ if late.verdict == UNDECIDED:
             removes = late.heard.hook.decide(replace(question, opinion=informed)).verdict == "deprovision"

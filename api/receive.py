@@ -340,11 +340,8 @@ class Receiver:
         refused = opinion.refusal if decision.verdict == "refused" else None
         codes = (f"rule:{refused.rule}",) if refused else ()
         if hook.about_user:
-            asked = course.said or {}
-            rules = heard.policy.python.get(hook.name, ())
-            unasked = tuple(rule.name for rule in rules if rule.name not in asked)
             stub = replace(heard, request={}, user={}, raw=b"", only_request=True)
-            self.unrecorded.add(Late(stub, self._kept(heard), decision.verdict, codes, unasked, now()))
+            self.unrecorded.add(Late(stub, self._kept(heard), decision.verdict, codes, course.said, now()))
         return _json(hook.answer(question, decision, Ruling(decision.verdict, codes)))
 
     def _crowded(self, heard: Heard, course: _Course) -> Response:

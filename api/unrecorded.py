@@ -2,6 +2,7 @@
 
 import logging
 from collections import Counter, deque
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from uuid import UUID
@@ -23,8 +24,8 @@ class Late:
     kept: bytes
     verdict: str
     codes: tuple[str, ...]
-    unasked: tuple[str, ...]
-    """Rules whose function in Python was not asked."""
+    said: Mapping[str, object] | None
+    """What rules' functions in Python gave; None: they were not asked."""
     at: datetime
 
 

@@ -144,7 +144,7 @@ async def test_a_tenant_that_has_its_share_leaves_the_others_and_its_own_decisio
         assert crowded.json()["type"] == "urn:hookledger:problem:too_many"
         assert "data" in decided
         assert other.status_code == 200
-        answers = sorted((await task).status_code for task in waiting)
+        answers = sorted(got.status_code for got in await asyncio.gather(*waiting))
         assert answers == [429, 503, 503], "the third waited for its turn until the deadline"
 
 
@@ -155,15 +155,14 @@ async def test_a_decision_that_finds_no_place_is_answered_and_kept(
     limits = '[tenants.as100.rules]\nmode = "on"\n[tenants.as100.limits]\ndecisions = 1\nwaiting = 0\n'
     settings = configure(tmp_path, store, "as200", api="deadline = 1.0", rules=limits)
     stuck, late = {"user": {"login": unique()}}, unique()
-    async with listen(settings) as edge:
-        async with pool.acquire() as session, session.transaction():
-            await session.execute(
-                "SELECT pg_advisory_xact_lock(lock_key('login', 'as100', $1))", stuck["user"]["login"]
-            )
-            first = asyncio.create_task(edge.hook("preUpdateUser", stuck))
-            await asyncio.sleep(0.2)
-            turned = await edge.answer("validateUser", {"user": {"login": late}})
-            await first
+    async with listen(settings) as edge, pool.acquire() as session, session.transaction():
+        await session.execute(
+            "SELECT pg_advisory_xact_lock(lock_key('login', 'as100', $1))", stuck["user"]["login"]
+        )
+        first = asyncio.create_task(edge.hook("preUpdateUser", stuck))
+        await asyncio.sleep(0.2)
+        turned = await edge.answer("validateUser", {"user": {"login": late}})
+        await first
     assert turned == {"error": True, "message": "ValidationUnavailable"}
     [kept] = await rows(
         pool,
