@@ -52,6 +52,13 @@ def load() -> configuration.Settings:
         refuse(wrong)
 
 
+def known_tenant(settings: configuration.Settings, tenant: str | None) -> str | None:
+    """The tenant of an option, which must be configured."""
+    if tenant is not None and tenant not in settings.tenants:
+        stop(f"no tenant {tenant}; configured are {', '.join(settings.tenants)}")
+    return tenant
+
+
 def moment(text: str | None, option: str) -> datetime | None:
     """What an option for a time says."""
     try:
@@ -106,14 +113,15 @@ def migrate() -> None:
 
 
 @app.command(rich_help_panel=_LOOK)
-def doctor(as_json: AsJson = False) -> None:
+def doctor(tenant: Tenant = None, as_json: AsJson = False) -> None:
     """Looks at everything: what is configured, what answers, what came, what to press next in the platform.
 
     Exit codes: 0 nothing is wrong, 1 something is, 2 the configuration cannot be read.
     """
     from commands.doctor.command import run
 
-    run(load(), as_object=as_json)
+    settings = load()
+    run(settings, known_tenant(settings, tenant), as_object=as_json)
 
 
 @app.command(rich_help_panel=_LOOK)
@@ -184,6 +192,24 @@ def gaps(
     asyncio.run(run(load(), tenant, span, hook, limit, closed=all_, lines=as_json))
 
 
+@app.command(rich_help_panel=_LOOK)
+def degraded(
+    tenant: Tenant = None,
+    since: Annotated[str, typer.Option(help="Recorded from when on: 7d, 2h, 2026-11-25.")] = "7d",
+    limit: Annotated[int, typer.Option(help="At most so many, the newest.", min=1)] = 1000,
+    as_json: AsJson = False,
+) -> None:
+    """Lists who was let through, turned away or answered without the store, what the check said afterwards, what to do.
+
+    Exit codes: 0 nothing is left to do, 1 something is, 2 it cannot be looked up.
+    """
+    from commands.degraded import run
+
+    settings = load()
+    first = moment(since, "--since") or parse_time("7d")
+    asyncio.run(run(settings, known_tenant(settings, tenant), first, limit, lines=as_json))
+
+
 @ledger.command()
 def search(
     user: Annotated[
@@ -210,12 +236,14 @@ def search(
 @app.command(rich_help_panel=_LOOK)
 def why(
     receipt: Annotated[str, typer.Argument(help="Receipt id, from rules report or ledger search.")],
+    tenant: Tenant = None,
     as_json: AsJson = False,
 ) -> None:
     """Explains a stored decision: which rule, in which words, against whom, for how long it holds."""
     from commands.why import run
 
-    asyncio.run(run(load(), receipt, as_object=as_json))
+    settings = load()
+    asyncio.run(run(settings, receipt, known_tenant(settings, tenant), as_object=as_json))
 
 
 @rules.command("list")
@@ -279,19 +307,31 @@ def rules_test(
 
 
 @app.command(rich_help_panel=_ACT)
-def redrive(delivery: Delivery, reason: Reason, activity: Activity = None, actor: Actor = None) -> None:
+def redrive(
+    delivery: Delivery,
+    reason: Reason,
+    activity: Activity = None,
+    tenant: Tenant = None,
+    actor: Actor = None,
+) -> None:
     """Runs work of a delivery again that failed, was refused or is held; named, also what went well."""
     from commands.deeds import Deeds
 
-    asyncio.run(Deeds(load(), reason, actor).on_work("redrive", delivery, activity))
+    asyncio.run(Deeds(load(), reason, actor).on_work("redrive", delivery, activity, tenant))
 
 
 @app.command(rich_help_panel=_ACT)
-def skip(delivery: Delivery, reason: Reason, activity: Activity = None, actor: Actor = None) -> None:
+def skip(
+    delivery: Delivery,
+    reason: Reason,
+    activity: Activity = None,
+    tenant: Tenant = None,
+    actor: Actor = None,
+) -> None:
     """Gives up open work of a delivery, so that what waits behind it goes on."""
     from commands.deeds import Deeds
 
-    asyncio.run(Deeds(load(), reason, actor).on_work("skip", delivery, activity))
+    asyncio.run(Deeds(load(), reason, actor).on_work("skip", delivery, activity, tenant))
 
 
 @app.command(rich_help_panel=_ACT)

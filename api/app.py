@@ -63,7 +63,7 @@ def make_app(settings: Settings) -> HookPaths:
             notes.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await notes
-            await background.write_notes()
+            await background.stop()
             await verifier.close()
             await tools.http.aclose()
             with contextlib.suppress(TimeoutError):

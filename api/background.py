@@ -1,10 +1,12 @@
 """What an api does beside answering: notes that need not be waited for, rules' texts, and the numbers that rules ask."""
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections.abc import Mapping
 
+from api.late import Recorder
 from api.receive import Receiver
 from ledger.asked import keep_rules
 from ledger.engine import Pool, StoreErrors
@@ -18,6 +20,8 @@ log = logging.getLogger(__name__)
 
 _REFRESH = 5.0
 """Seconds between two looks at the numbers and tables of the store that rules ask for."""
+_LAST_SECONDS = 5.0
+"""For what waits to be recorded when the process ends."""
 
 
 class Background:
@@ -27,6 +31,7 @@ class Background:
         self._receiver = receiver
         self._bell = bell
         self._pool = pool
+        self._recorder = Recorder(receiver, pool)
         self._kept: set[tuple[str, str]] = set()
         self._refreshed: Mapping[str, Policy] | None = None
         self._refresh_at = 0.0
@@ -34,13 +39,33 @@ class Background:
     async def run(self) -> None:
         """Until cancelled. What new rules need is fetched at once."""
         while True:
+            self._receiver.unrecorded.name_new()
             await self.write_notes()
             try:
                 await self._keep_rules()
                 await self._refresh()
             except StoreErrors as wrong:
                 log.warning("rules not refreshed: %s", type(wrong).__name__)
-            await asyncio.sleep(1)
+            if not await self._record():
+                await asyncio.sleep(1)
+
+    async def stop(self) -> None:
+        """Records what can still be recorded; the log names what cannot."""
+        await self.write_notes()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_LAST_SECONDS):
+                while await self._record():
+                    pass
+        self._receiver.unrecorded.give_up()
+
+    async def _record(self) -> bool:
+        """Whether more answers wait that could be recorded now."""
+        try:
+            await self._recorder.record_some()
+        except StoreErrors as wrong:
+            log.warning("degraded answers wait on: %s", type(wrong).__name__)
+            return False
+        return bool(self._receiver.unrecorded)
 
     async def write_notes(self) -> None:
         """Who was rung, who was turned away. Losing it costs a needless ring."""

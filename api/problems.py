@@ -15,6 +15,7 @@ _TITLES = {
     413: "Too large",
     415: "Unsupported media type",
     422: "Unexpected shape",
+    429: "Too many at a time",
     500: "A fault of the receiver",
     503: "Not available",
 }

@@ -3,9 +3,10 @@
 import asyncio
 import hashlib
 import logging
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, replace
 from datetime import timedelta
+from typing import TypeVar
 from uuid import UUID
 
 import asyncpg
@@ -17,15 +18,19 @@ from uuid_utils.compat import uuid7
 from activities._activity import SEALED_FOR
 from activities._planning import Planner
 from api import body as bodies
+from api.admission import Admission, Full
 from api.auth import Caller, Refusal, Verifier
 from api.breaker import Breaker
+from api.heard import Heard
 from api.problems import Problem, respond
 from api.refusals import Refusals
 from api.shape import request_of
+from api.unrecorded import Late, Unrecorded, now
 from hooks.facts import fact_of, platform_id, storable
-from hooks.hook import Hook, Json, Question, Ruling
+from hooks.hook import Hook, Json, Kind, Question, Ruling
 from hooks.judging import login_of, values_of
 from hooks.secrets import TooDeep, cut
+from ledger.degraded import TURNED_AWAY
 from ledger.engine import Pool, StoreErrors
 from ledger.receive import Delivery, Note, Person, Planned, Receipt, receive
 from rules.before import known_before
@@ -37,7 +42,7 @@ from rules.policy import Policy
 from runtime.bell import Bell, Ring
 from runtime.vault import Vault
 from runtime.workflow_id import workflow_id
-from settings import Settings, Tenant
+from settings import Settings
 
 log = logging.getLogger(__name__)
 
@@ -48,22 +53,17 @@ _STRANGER = "The token was not accepted; on the receiver, ./hookledger doctor sa
 _NOTHING = b'{"response":{}}'
 
 
-@dataclass(frozen=True, slots=True)
-class _Heard:
-    """One authenticated, parsed delivery."""
+@dataclass(slots=True)
+class _Course:
+    """How far a call has come, for the answer that is given if it comes no further."""
 
-    hook: Hook
-    name: str
-    receipt: UUID
-    caller: Caller
-    tenant: Tenant
-    policy: Policy
-    request: Json
-    user: Json
-    raw: bytes
-    only_request: bool
-    """The body holds the request and nothing beside it."""
-    source_id: str | None
+    before: Json | None = None
+    said: Mapping[str, object] | None = None
+    queued: bool = False
+    """Waits for its tenant's turn at the store, which may be in good health."""
+
+
+T = TypeVar("T")
 
 
 class Receiver:
@@ -91,12 +91,15 @@ class Receiver:
         self.vault = Vault(settings.fingerprint_key)
         self.breaker = Breaker()
         self.refusals = Refusals()
+        self.unrecorded = Unrecorded(settings.api.keep_degraded)
+        self.admission = Admission(settings.store.pool_size, settings.tenants)
         self._key = settings.fingerprint_key[:64]
         self._patience = settings.api.deadline * _SAID_IN_TIME
 
     def use(self, settings: Settings, policies: Mapping[str, Policy]) -> None:
         """Decides by other rules from the next call on. What the tenants' tokens are stays as it was at the start."""
         self.settings, self.policies = settings, policies
+        self.admission.use(settings.tenants)
 
     async def __call__(self, hook: Hook, request: Request, name: str = "") -> Response:
         """Answers one call, within the deadline, whatever happens."""
@@ -120,19 +123,22 @@ class Receiver:
 
     async def _answer(self, hook: Hook, request: Request, receipt: UUID, name: str) -> Response:
         caller = heard = None
+        course = _Course()
         try:
             try:
                 async with asyncio.timeout(self._patience):
                     headers, authorization = _headers(request)
                     caller = await self.verifier.authenticate(authorization)
                     heard = await self._hear(hook, name, receipt, caller, headers, request.receive)
-                    return await self._rule(heard)
+                    return await self._rule(heard, course)
             except TimeoutError:
                 if heard is None:
                     raise Problem(408, "too_slow", "The call did not arrive within the deadline.") from None
+                if course.queued:
+                    return self._crowded(heard, course)
                 self.breaker.failed()
                 log.error("store: no answer within the deadline")
-                return self._unavailable(heard, self._opinion(heard, None))
+                return self._unavailable(heard, course)
         except Problem as problem:
             if caller is not None:
                 words = problem.detail
@@ -147,13 +153,13 @@ class Receiver:
         caller: Caller,
         headers: Mapping[bytes, bytes],
         receive: Receive,
-    ) -> _Heard:
+    ) -> Heard:
         raw = await bodies.read(headers, receive, self.settings.api.max_body)
         whole = bodies.parse(raw)
         inner = request_of(hook, whole)
         tenant = self.settings.tenants[caller.tenant]
         source_id = headers.get(b"webhook-id") or headers.get(b"idempotency-key")
-        return _Heard(
+        return Heard(
             hook=hook,
             name=name,
             receipt=receipt,
@@ -167,52 +173,74 @@ class Receiver:
             source_id=source_id.decode("latin-1")[:255] if source_id else None,
         )
 
-    async def _rule(self, heard: _Heard) -> Response:
+    async def _rule(self, heard: Heard, course: _Course) -> Response:
         """Decides, records, answers; rings once the answer is certain."""
         hook = heard.hook
         if self.breaker.is_open:
-            return self._unavailable(heard, self._opinion(heard, None))
-        before = None
+            if hook.unavailable is not None:
+                course.said = await self._consulted(heard, None)
+            return self._unavailable(heard, course)
         try:
             if hook.name in heard.policy.knowing:
-                before = await known_before(
-                    self.pool, heard.caller.tenant, platform_id(heard.user), heard.user, heard.tenant.region
-                )
-            opinion = self._opinion(heard, before, await self._consulted(heard, before))
-            question = Question(heard.request, heard.user, heard.tenant, heard.policy, opinion)
+                course.before = await self._in_turn(heard, course, lambda: self.last_known(heard))
+            course.said = await self._consulted(heard, course.before)
+            question = self._question(heard, self.opinion(heard, course.before, course.said))
             decision = hook.decide(question)
-            delivery = self._delivery(heard, question, decision.verdict)
-            got = await receive(self.pool, delivery)
+            delivery = self.delivery(heard, question, decision.verdict)
+            got = await self._in_turn(heard, course, lambda: receive(self.pool, delivery))
         except (asyncpg.DataError, asyncpg.ProgramLimitExceededError) as wrong:
             log.warning("not storable: %s (%s)", heard.receipt, wrong.sqlstate)
             raise Problem(422, "not_storable", "The body holds a value that cannot be stored.") from None
+        except Full:
+            return self._crowded(heard, course)
         except StoreErrors as wrong:
             self.breaker.failed()
             log.error("store: %s (%s)", type(wrong).__name__, getattr(wrong, "sqlstate", None))
-            return self._unavailable(heard, self._opinion(heard, before))
+            return self._unavailable(heard, course)
         self.breaker.succeeded()
         if got.planned:
-            self._ring(delivery, got)
+            self.ring(delivery, got)
         return _json(hook.answer(question, decision, Ruling(got.verdict, tuple(got.codes), tuple(got.names))))
 
-    def _asked(self, heard: _Heard, before: Json | None) -> Asked:
+    async def _in_turn(self, heard: Heard, course: _Course, call: Callable[[], Awaitable[T]]) -> T:
+        """Asks the store when it is the tenant's turn. Raises Full."""
+        tenant, decision = heard.caller.tenant, heard.hook.kind is Kind.DECISION
+        if not self.admission.enter(tenant, decision):
+            course.queued = True
+            await self.admission.wait(tenant, decision)
+            course.queued = False
+        try:
+            return await call()
+        finally:
+            self.admission.leave(tenant, decision)
+
+    def _question(self, heard: Heard, opinion: Opinion) -> Question:
+        opens = heard.tenant.degraded.opens(heard.hook.name)
+        return Question(heard.request, heard.user, heard.tenant, heard.policy, opinion, opens)
+
+    async def last_known(self, heard: Heard) -> Json | None:
+        """The person as known before what the call is about."""
+        tenant, user = heard.caller.tenant, heard.user
+        return await known_before(self.pool, tenant, platform_id(user), user, heard.tenant.region)
+
+    def _asked(self, heard: Heard, before: Json | None) -> Asked:
         return Asked(heard.hook.name, heard.caller.tenant, heard.request, heard.user, before)
 
-    async def _consulted(self, heard: _Heard, before: Json | None) -> Mapping[str, object] | None:
+    async def _consulted(self, heard: Heard, before: Json | None) -> Mapping[str, object] | None:
         """What decisions in Python say, where rules of this hook name any."""
         rules = heard.policy.python.get(heard.hook.name)
         if not rules:
             return None
         return await consult(rules, self._asked(heard, before), self.tools, heard.tenant.rules.python_timeout)
 
-    def _opinion(
-        self, heard: _Heard, before: Json | None, said: Mapping[str, object] | None = None
-    ) -> Opinion:
+    def opinion(self, heard: Heard, before: Json | None, said: Mapping[str, object] | None = None) -> Opinion:
+        """What the tenant's rules say."""
         if heard.policy.by_hook.get(heard.hook.name):
             return heard.policy.opinion(self._asked(heard, before), said)
         return Opinion(heard.user)
 
-    def _delivery(self, heard: _Heard, question: Question, verdict: str) -> Delivery:
+    def delivery(self, heard: Heard, question: Question, verdict: str) -> Delivery:
+        """What is recorded of it."""
         hook, tenant, caller, opinion = heard.hook, heard.tenant, heard.caller, question.opinion
         try:
             kept = cut(hook.keep(heard.request), self.settings.api.max_depth)
@@ -236,7 +264,7 @@ class Receiver:
             fact=hook.fact,
             identity=fact_of(heard.user) if hook.whole_user else None,
             check=hook.check,
-            hold=timedelta(seconds=tenant.hold_seconds) if hook.holds else None,
+            hold=timedelta(seconds=tenant.hold_seconds) if hook.holds and verdict != TURNED_AWAY else None,
             values=values_of(hook, question),
             release=timedelta(days=tenant.leavers_release_days),
             brake=brake.brake if brake else None,
@@ -256,7 +284,7 @@ class Receiver:
             wishes=opinion.wishes,
         )
 
-    def _person(self, heard: _Heard, question: Question) -> Person:
+    def _person(self, heard: Heard, question: Question) -> Person:
         user = heard.user
         subject = uuid7()
         shown = user["login"] if self.settings.temporal.show_login else None
@@ -278,13 +306,14 @@ class Receiver:
     def _twin(self, raw: bytes) -> bytes:
         return hashlib.blake2b(raw, key=self._key, digest_size=16, person=b"twin").digest()
 
-    def _sealed(self, heard: _Heard, work: list[Planned]) -> bytes | None:
+    def _sealed(self, heard: Heard, work: list[Planned]) -> bytes | None:
         secret = heard.request.get("passwordText")
         if not isinstance(secret, str) or not self.planner.needs_secret(work):
             return None
         return self.vault.seal(str(heard.receipt), secret)
 
-    def _ring(self, delivery: Delivery, got: Receipt) -> None:
+    def ring(self, delivery: Delivery, got: Receipt) -> None:
+        """Rings for the person."""
         if got.subject is None or got.workflow_id is None or got.seq is None or delivery.person is None:
             return
         self.bell.ring(
@@ -294,17 +323,37 @@ class Receiver:
             urgent=not self.planner.only_bookkeeping(delivery.work),
         )
 
-    def _unavailable(self, heard: _Heard, opinion: Opinion) -> Response:
-        """Decisions have an answer for this; events are the caller's to know about."""
+    def _unavailable(self, heard: Heard, course: _Course) -> Response:
+        """Decisions have an answer for this, which is kept until it can be recorded; events are the caller's to know about."""
+        hook = heard.hook
+        if hook.unavailable is None:
+            words = "The ledger is out of reach: the hook may not have been recorded."
+            raise Problem(503, "store_unavailable", words, _RETRY)
+        opinion = self.opinion(heard, course.before, course.said)
+        question = self._question(heard, opinion)
+        decision = hook.unavailable(question)
+        refused = opinion.refusal if decision.verdict == "refused" else None
+        codes = (f"rule:{refused.rule}",) if refused else ()
+        if hook.about_user:
+            stub = replace(heard, request={}, user={}, raw=b"", only_request=True)
+            self.unrecorded.add(Late(stub, self._kept(heard), decision.verdict, codes, course.said, now()))
+        return _json(hook.answer(question, decision, Ruling(decision.verdict, codes)))
+
+    def _crowded(self, heard: Heard, course: _Course) -> Response:
+        """The tenant has all that it may have of the store: its decisions are answered as without one."""
         if heard.hook.unavailable is None:
-            raise Problem(
-                503,
-                "store_unavailable",
-                "The ledger is out of reach: the hook may not have been recorded.",
-                _RETRY,
-            )
-        question = Question(heard.request, heard.user, heard.tenant, heard.policy, opinion)
-        return _json(heard.hook.unavailable(question))
+            words = "The tenant has more hooks under way than its share: this one was not recorded."
+            raise Problem(429, "too_many", words, _RETRY)
+        return self._unavailable(heard, course)
+
+    def _kept(self, heard: Heard) -> bytes:
+        """What is kept in memory, as what is kept in the store: without secrets."""
+        try:
+            return bodies.write(
+                {"request": cut(heard.hook.keep(heard.request), self.settings.api.max_depth)}
+            ).encode()
+        except TooDeep:
+            raise bodies.too_deep() from None
 
 
 _READ = frozenset(
@@ -340,7 +389,7 @@ def _notes(opinion: Opinion) -> list[Note]:
     return notes
 
 
-def _body(heard: _Heard, kept: Json) -> str:
+def _body(heard: Heard, kept: Json) -> str:
     """What is stored: the bytes as they came, if nothing had to be cut or left out."""
     if heard.name != heard.hook.name:
         return bodies.write({"request": kept, "hook": heard.name})

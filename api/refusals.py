@@ -28,18 +28,19 @@ class Refusals:
     """Collects in memory; a task of the app writes them down once a second."""
 
     def __init__(self) -> None:
-        self._waiting: deque[Refused] = deque(maxlen=RING)
+        self._waiting: dict[str, deque[Refused]] = {}
         self.count = 0
 
     def add(self, tenant: str | None, hook: str, status: int, reason: str, words: str, receipt: UUID) -> None:
-        """Notes one; the oldest goes when strangers knock faster than they can be written down."""
+        """Notes one; a tenant's oldest goes when its calls come faster than they can be written down."""
         self.count += 1
-        self._waiting.append(
-            Refused(tenant or STRANGER, datetime.now(UTC), hook[:64], status, reason, words[:500], receipt)
+        tenant = tenant or STRANGER
+        self._waiting.setdefault(tenant, deque(maxlen=RING)).append(
+            Refused(tenant, datetime.now(UTC), hook[:64], status, reason, words[:500], receipt)
         )
 
     def drain(self) -> list[Refused]:
         """Those since the last call."""
-        waiting = list(self._waiting)
+        waiting = [refused for ring in self._waiting.values() for refused in ring]
         self._waiting.clear()
         return waiting

@@ -19,7 +19,7 @@ Receiver = Callable[[Hook, Request, str], Awaitable[Response]]
 _PROBLEM: dict[str, Any] = {"description": "Problem (RFC 9457)", "content": {"application/problem+json": {}}}
 _RESPONSES: dict[int | str, dict[str, Any]] = {
     200: {"content": {"application/json": {"example": {"response": {}}}}},
-    **dict.fromkeys((400, 401, 403, 408, 413, 415, 422, 503), _PROBLEM),
+    **dict.fromkeys((400, 401, 403, 408, 413, 415, 422, 429, 503), _PROBLEM),
 }
 _SLASHES = re.compile(r"/{2,}")
 

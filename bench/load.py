@@ -232,7 +232,7 @@ async def play(
 def main(arguments: list[str] | None = None) -> int:
     """Plays one load and prints its figures as one JSON object. Returns 1 if an answer was bad or missing."""
     options = _parser().parse_args(arguments)
-    tokens = traffic.Tokens(os.environ["BENCH_SECRET"])
+    tokens = traffic.Tokens(os.environ["BENCH_SECRET"], tenant=options.tenant)
     if options.what == "storm":
         gap = (options.gap[0], options.gap[1]) if options.gap else None
         stories = traffic.storm(options.count, port=options.port, tokens=tokens, seed=options.seed, gap=gap)
@@ -259,6 +259,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m bench.load", description=__doc__)
     parser.add_argument("what", choices=[*traffic.SINGLE, "storm"])
     parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--tenant", default=traffic.TENANT, help="whose tokens; BENCH_SECRET signs them")
     parser.add_argument("--count", type=int, default=1000, help="requests, or users of a storm")
     parser.add_argument("--connections", type=int, default=16)
     parser.add_argument("--seconds", type=float, default=600.0, help="no story starts after this")

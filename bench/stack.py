@@ -91,14 +91,22 @@ class Stack:
     _migrated: bool = False
 
     def hookledger(
-        self, name: str, *, rules: str = policy.HEADER + policy.LOOKUP, known: int = KNOWN_PEOPLE
+        self,
+        name: str,
+        more: str = "",
+        *,
+        rules: str = policy.HEADER + policy.LOOKUP,
+        known: int = KNOWN_PEOPLE,
     ) -> Served:
-        """Our api on a fresh database of that name, with the bench's activities, so many known people and rules."""
+        """Our api on a fresh database of that name, with the bench's activities, so many known people and rules.
+
+        `more` is configuration.
+        """
         if not self._migrated:
             self._migrate()
         database = self.postgres.database(name, template=_TEMPLATE)
         self.postgres.sql(_AS_OWNER + _KNOWN_OURS.format(known=known), database.name)
-        return self._serve("api", ["cli.py", "api"], self._configured(database, rules), database)
+        return self._serve("api", ["cli.py", "api"], self._configured(database, rules + more), database)
 
     def restarted(self, api: Served) -> Served:
         """Our api anew on the same database: what it still had to ring for is forgotten with the old process."""

@@ -34,8 +34,9 @@ Story = list[Step]
 class Tokens:
     """Every other token is fresh, never seen before; the rest come from a small pool, as of a session."""
 
-    def __init__(self, secret: str, *, pool: int = 20) -> None:
+    def __init__(self, secret: str, *, tenant: str = TENANT, pool: int = 20) -> None:
         self._secret = secret
+        self._tenant = tenant
         self._turn = 0
         self._pool = cycle([self.fresh() for _ in range(pool)])
 
@@ -48,7 +49,7 @@ class Tokens:
             "delegateeId": None,
             "firstLogin": False,
             "roles": ["ORG_ADMIN", "USER"],
-            "tenantId": TENANT,
+            "tenantId": self._tenant,
             "exp": now + 6000,
             "userId": secrets.token_hex(12),
             "iat": now,

@@ -33,13 +33,15 @@ class Deeds:
     reason: str
     actor: str | None = None
 
-    async def on_work(self, deed: Deed, delivery: str, activity: str | None) -> None:
+    async def on_work(
+        self, deed: Deed, delivery: str, activity: str | None, tenant: str | None = None
+    ) -> None:
         """Redrives or skips the work of one delivery, or one activity of it."""
         try:
             id_ = UUID(delivery)
         except ValueError:
             stop(f"{delivery} is no receipt id: copy it from ./hookledger failures or ledger search")
-        order = self._order(deed, delivery=id_, activity=activity)
+        order = self._order(deed, delivery=id_, activity=activity, tenant=tenant)
         done = await self._done(lambda connection: operate(connection, order))
         words = {"redrive": "to run again", "skip": "skipped"}[deed]
         console().print(f"{done.count} {'piece' if done.count == 1 else 'pieces'} of work {words}")
@@ -49,7 +51,7 @@ class Deeds:
         """Pauses or resumes everything of one person."""
         names = {user, login(user)}
         person = self._only(user, await self._done(lambda c: find_people(c, names, tenant)))
-        order = self._order(deed, subject=person.subject)
+        order = self._order(deed, subject=person.subject, tenant=person.tenant)
         done = await self._done(lambda connection: operate(connection, order))
         console().print(f"{user} of {done.tenant} is {deed}d", markup=False)
         if deed == "resume":

@@ -23,7 +23,7 @@ _SAYS = (
 _BAD = frozenset({"refused", "undecided", "braked", "conflict"})
 
 
-async def run(settings: Settings, receipt: str, *, as_object: bool) -> None:
+async def run(settings: Settings, receipt: str, tenant: str | None, *, as_object: bool) -> None:
     """Prints it. Raises typer.Exit with 2 if there is no such decision."""
     try:
         id_ = UUID(receipt)
@@ -31,9 +31,9 @@ async def run(settings: Settings, receipt: str, *, as_object: bool) -> None:
         stop(f"{receipt} is no receipt id: copy it from ./hookledger rules report or ledger search")
     try:
         async with look(settings.store) as pool:
-            kept = await find_kept(pool, id_)
+            kept = await find_kept(pool, id_, tenant)
             if kept is None:
-                words = await turned_away(pool, id_)
+                words = await turned_away(pool, id_, tenant)
                 stop(f"turned away at the door: {words}" if words else _UNKNOWN.format(id_))
             why = await explain(pool, kept)
     except OutOfReach as wrong:

@@ -30,6 +30,8 @@ class Question:
     tenant: Tenant
     policy: Policy
     opinion: Opinion
+    opens: bool = False
+    """Whether the tenant lets people pass this hook unchecked while it cannot be decided."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,8 +106,8 @@ class Hook(metaclass=_Known):
     decide: Callable[[Question], Decision] = _received
     answer: Callable[[Question, Decision, Ruling], Json] = _nothing
     """The object under `response`."""
-    unavailable: Callable[[Question], Json] | None = None
-    """The answer when the store is out of reach; None: the call is refused with 503."""
+    unavailable: Callable[[Question], Decision] | None = None
+    """What is decided when the store is out of reach; `answer` says it. None: the call is refused with 503."""
     keep: Callable[[Json], Json] = _whole
     """What of the request is stored."""
     sample: Json | None = None

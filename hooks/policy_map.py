@@ -1,6 +1,7 @@
 """Asks for the value of one target attribute while an application is given to a user."""
 
 from hooks.hook import SAMPLE_USER, Decision, Hook, Json, Kind, Question, Ruling
+from ledger.degraded import ANSWERED_UNCHECKED
 
 _INPUTS = ("targetAttribute", "cymmetrifield", "defaultValue", "formVeriable", "applicationId")
 """The platform's own spellings, slips included."""
@@ -21,8 +22,8 @@ def _answer(_question: Question, decision: Decision, _ruling: Ruling) -> Json:
     return {"mappedValue": decision.value}
 
 
-def _unavailable(question: Question) -> Json:
-    return {"mappedValue": _decide(question).value}
+def _unavailable(question: Question) -> Decision:
+    return Decision(ANSWERED_UNCHECKED, _decide(question).value)
 
 
 def _keep(request: Json) -> Json:

@@ -1,7 +1,7 @@
 """Comes before a user is created; may change the user, never refuses; keeps the validate's holds alive."""
 
 from hooks.hook import SAMPLE_USER, Hook, Kind
-from hooks.user import answered, user_unnamed, whole_user
+from hooks.user import answered, answered_unchecked, whole_user
 
 HOOK = Hook(
     name="preCreateUser",
@@ -12,6 +12,6 @@ HOOK = Hook(
     holds=True,
     decide=answered,
     answer=whole_user,
-    unavailable=user_unnamed,
+    unavailable=answered_unchecked,
     sample={"user": SAMPLE_USER},
 )

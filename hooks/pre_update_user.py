@@ -1,7 +1,7 @@
 """Comes before a user is updated; may change the user, never refuses."""
 
 from hooks.hook import SAMPLE_USER, Hook, Kind
-from hooks.user import answered, user_unnamed, whole_user
+from hooks.user import answered, answered_unchecked, whole_user
 
 HOOK = Hook(
     name="preUpdateUser",
@@ -11,6 +11,6 @@ HOOK = Hook(
     holds=True,
     decide=answered,
     answer=whole_user,
-    unavailable=user_unnamed,
+    unavailable=answered_unchecked,
     sample={"user": SAMPLE_USER},
 )

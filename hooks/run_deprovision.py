@@ -1,6 +1,7 @@
 """Asks whether a user's applications are to be taken away: the costliest answer, so the tenant must choose it."""
 
 from hooks.hook import SAMPLE_USER, Decision, Hook, Json, Kind, Question, Ruling
+from ledger.degraded import UNDECIDED
 
 
 def _decide(question: Question) -> Decision:
@@ -13,7 +14,7 @@ def _decide(question: Question) -> Decision:
         case _ if question.opinion.removes:
             return Decision("deprovision")
         case _ if question.opinion.failed or not question.policy.by_hook["runDeprovision"]:
-            return Decision("undecided")
+            return Decision(UNDECIDED)
         case _:
             return Decision("leave")
 
@@ -22,9 +23,9 @@ def _answer(_question: Question, _decision: Decision, ruling: Ruling) -> Json:
     return {"data": ruling.verdict == "deprovision"}
 
 
-def _unavailable(_: Question) -> Json:
-    """A wrong false leaves access, a wrong true removes it (CONTRACT B4): false."""
-    return {"data": False}
+def _unavailable(_: Question) -> Decision:
+    """Answered false: a wrong false leaves access, a wrong true removes it (CONTRACT B4)."""
+    return Decision(UNDECIDED)
 
 
 HOOK = Hook(

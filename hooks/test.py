@@ -1,11 +1,11 @@
 """The platform's "save & test": answers that the receiver is there and the token is good."""
 
-from hooks.hook import Hook, Json, Kind, Question
+from hooks.hook import Decision, Hook, Kind, Question
 
 
-def _answer_all_the_same(_: Question) -> Json:
+def _answer_all_the_same(_: Question) -> Decision:
     """The page tests the way to here; whether the store is well, `./hookledger doctor` tells."""
-    return {}
+    return Decision("received")
 
 
 HOOK = Hook(

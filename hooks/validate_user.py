@@ -1,7 +1,7 @@
 """Asks, before a user is created, whether the tenant agrees; holds the unique values if it does."""
 
 from hooks.hook import SAMPLE_USER, Hook, Kind
-from hooks.user import passed_or_refused, validation_unavailable, verdict_on_user
+from hooks.user import passed_or_refused, verdict_on_user, without_the_store
 
 HOOK = Hook(
     name="validateUser",
@@ -13,6 +13,6 @@ HOOK = Hook(
     repeats_are_suspect=False,
     decide=passed_or_refused,
     answer=verdict_on_user,
-    unavailable=validation_unavailable,
+    unavailable=without_the_store,
     sample={"user": SAMPLE_USER},
 )

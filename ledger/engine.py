@@ -59,8 +59,8 @@ _ONE_PLAN = _BY_KEY | {"plan_cache_mode": "force_generic_plan"}
 """receive() is planned once for all calls."""
 
 
-class Pool(Protocol):
-    """What the answer path uses of asyncpg's pool, which has no types of its own."""
+class Statements(Protocol):
+    """What the answer path uses of asyncpg, which has no types of its own: single statements."""
 
     async def fetchrow(self, query: str, *args: Any) -> Sequence[Any] | None:
         """The first row."""
@@ -76,6 +76,22 @@ class Pool(Protocol):
 
     async def executemany(self, command: str, args: Sequence[Sequence[Any]]) -> None:
         """Runs the command once for each sequence of arguments."""
+        ...
+
+
+class Session(Statements, Protocol):
+    """One connection of the pool."""
+
+    def transaction(self) -> AbstractAsyncContextManager[object]:
+        """Commits at the end of the block, or rolls back."""
+        ...
+
+
+class Pool(Statements, Protocol):
+    """The pool itself: each statement on whichever connection is free."""
+
+    def acquire(self) -> AbstractAsyncContextManager[Session]:
+        """A connection for several statements."""
         ...
 
     async def close(self) -> None:

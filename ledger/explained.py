@@ -37,7 +37,7 @@ _DELIVERY = """
           FROM deliveries d
           LEFT JOIN bodies b ON b.delivery = d.id
           LEFT JOIN rule_texts r ON r.tenant = d.tenant AND r.hash = d.rules_hash
-         WHERE d.id = $1) AS q
+         WHERE d.id = $1 AND d.tenant = coalesce($2, d.tenant)) AS q
 """
 _ENTRIES = """
     SELECT coalesce(json_agg(q), '[]') FROM (
@@ -54,12 +54,12 @@ _NAMES = """
         SELECT n.attribute, n.shown, n.at, n.delivery = $1 AS here FROM names n
          WHERE n.tenant = $3 AND n.subject = $2 ORDER BY 1) AS q
 """
-_TURNED_AWAY = "SELECT words FROM refusals WHERE receipt = $1"
+_TURNED_AWAY = "SELECT words FROM refusals WHERE receipt = $1 AND tenant = coalesce($2, tenant)"
 
 
-async def find_kept(pool: Pool, receipt: UUID) -> Kept | None:
-    """The decision with this receipt, or None. Raises one of ledger.engine.StoreErrors."""
-    text = await pool.fetchval(_DELIVERY, receipt)
+async def find_kept(pool: Pool, receipt: UUID, only: str | None = None) -> Kept | None:
+    """The decision with this receipt, of one tenant `only` if given; or None. Raises one of ledger.engine.StoreErrors."""
+    text = await pool.fetchval(_DELIVERY, receipt, only)
     if text is None:
         return None
     row: Row = json.loads(text)
@@ -76,6 +76,6 @@ async def find_kept(pool: Pool, receipt: UUID) -> Kept | None:
     )
 
 
-async def turned_away(pool: Pool, receipt: UUID) -> str | None:
+async def turned_away(pool: Pool, receipt: UUID, only: str | None = None) -> str | None:
     """Why a call with this receipt was turned away at the door, if that is still remembered."""
-    return await pool.fetchval(_TURNED_AWAY, receipt)
+    return await pool.fetchval(_TURNED_AWAY, receipt, only)

@@ -21,7 +21,10 @@ class NoSuchWork(LookupError):
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """One deed. `delivery` and `activity` name the work; pause and resume need only the person."""
+    """One deed. `delivery` and `activity` name the work; pause and resume need only the person.
+
+    `tenant`: only if it is this one's; None: whosever it is.
+    """
 
     deed: Deed
     actor: str
@@ -74,6 +77,7 @@ _SKIP = """
 _SUBJECT = text("""
     UPDATE subjects s SET seq = seq + 1
      WHERE s.id = coalesce(CAST(:subject AS uuid), (SELECT d.subject FROM deliveries d WHERE d.id = :delivery))
+       AND (CAST(:tenant AS text) IS NULL OR s.tenant = :tenant)
     RETURNING s.id, s.tenant, s.workflow_id, s.seq,
         (SELECT value FROM handles h WHERE h.subject = s.id AND h.kind = 'login' ORDER BY until DESC NULLS FIRST LIMIT 1)
 """)
@@ -93,7 +97,7 @@ _ENTRY = text("""
 
 async def operate(connection: AsyncConnection, order: Order) -> Done:
     """Does and records one deed; commits nothing itself. Raises NoSuchWork."""
-    named = {"subject": order.subject, "delivery": order.delivery}
+    named = {"subject": order.subject, "delivery": order.delivery, "tenant": order.tenant}
     person = (await connection.execute(_SUBJECT, named)).first()
     if person is None:
         raise NoSuchWork("no such person or delivery: copy the receipt id from ./hookledger ledger search")

@@ -1,6 +1,6 @@
 """How things stand, for operators: schema, hooks seen, calls turned away, known users, open work, brakes."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from ledger.migrate import configuration
 
 WINDOW = 100_000
-"""The newest deliveries that are looked at, so that the answer comes in bounded time from a store of any size."""
+"""The newest deliveries of a tenant that are looked at, so that the answer comes in bounded time from a store of any size."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +64,8 @@ class Standing:
     work: Work = Work()
     braked_since: datetime | None = None
     gaps: Gaps = Gaps()
+    degraded: Mapping[str, int] = field(default_factory=dict[str, int])
+    """Answers of the last day that were given without the store, by what was answered."""
 
     @property
     def last_delivery(self) -> datetime | None:
@@ -88,15 +90,28 @@ async def read_schema(connection: AsyncConnection) -> Schema:
     return Schema(await connection.scalar(text("SELECT version_num FROM alembic_version")), head)
 
 
+# Of each tenant the newest: a tenant with many must not hide those of one with few.
 _HOOKS = text("""
-    SELECT tenant, hook, count(*) AS times, max(received_at) AS last
-      FROM (SELECT tenant, hook, received_at FROM deliveries ORDER BY id DESC LIMIT :window) AS newest
-     GROUP BY tenant, hook ORDER BY tenant, hook
+    SELECT t.tenant, newest.hook, count(DISTINCT newest.delivery) AS times, max(newest.at) AS last
+      FROM unnest(CAST(:tenants AS text[])) AS t (tenant)
+     CROSS JOIN LATERAL (SELECT e.hook, e.delivery, e.at FROM entries e
+                          WHERE e.tenant = t.tenant AND e.activity IS NULL ORDER BY e.at DESC LIMIT :window) AS newest
+     GROUP BY t.tenant, newest.hook ORDER BY t.tenant, newest.hook
 """)
-_REFUSALS = text("SELECT tenant, at, hook, status, reason, words, receipt FROM refusals ORDER BY at DESC")
-_USERS = text(
-    "SELECT tenant, count(*) AS known FROM identities WHERE archived_at IS NULL GROUP BY tenant ORDER BY tenant"
-)
+_REFUSALS = text("""
+    SELECT tenant, at, hook, status, reason, words, receipt FROM refusals WHERE tenant = ANY (CAST(:tenants AS text[]))
+     ORDER BY at DESC
+""")
+_USERS = text("""
+    SELECT tenant, count(*) AS known FROM identities
+     WHERE archived_at IS NULL AND tenant = ANY (CAST(:tenants AS text[])) GROUP BY tenant ORDER BY tenant
+""")
+_DEGRADED = text("""
+    SELECT tenant, outcome, count(*) AS times FROM entries
+     WHERE outcome IN ('passed unchecked', 'turned away', 'answered unchecked', 'not kept')
+       AND tenant = ANY (CAST(:tenants AS text[])) AND at >= clock_timestamp() - interval '1 day' AND activity IS NULL
+     GROUP BY tenant, outcome ORDER BY tenant, outcome
+""")
 _WORK = text("""
     SELECT w.tenant, count(*) AS open, count(*) FILTER (WHERE w.state = 'held') AS held,
            count(DISTINCT w.subject) FILTER (WHERE s.paused) AS paused_people,
@@ -104,31 +119,38 @@ _WORK = text("""
                                 AND NOT EXISTS (SELECT 1 FROM work h WHERE h.subject = w.subject AND h.lane = w.lane
                                                    AND h.settled_at IS NULL AND h.state = 'held' AND h.seq < w.seq))
                AS late_since
-      FROM work w JOIN subjects s ON s.id = w.subject WHERE w.settled_at IS NULL GROUP BY w.tenant
+      FROM work w JOIN subjects s ON s.id = w.subject WHERE w.settled_at IS NULL AND w.tenant = ANY (CAST(:tenants AS text[]))
+     GROUP BY w.tenant
 """)
-_BRAKES = text("SELECT tenant, stopped_at FROM brakes WHERE stopped_at IS NOT NULL")
+_BRAKES = text("""
+    SELECT tenant, stopped_at FROM brakes WHERE stopped_at IS NOT NULL AND tenant = ANY (CAST(:tenants AS text[]))
+""")
 
 _GAPS = text(
-    "SELECT tenant, count(*) AS open, min(since) AS since FROM gaps WHERE closed_at IS NULL GROUP BY tenant"
+    "SELECT tenant, count(*) AS open, min(since) AS since FROM gaps"
+    " WHERE closed_at IS NULL AND tenant = ANY (CAST(:tenants AS text[])) GROUP BY tenant"
 )
 
 
-async def read_standings(connection: AsyncConnection) -> dict[str, Standing]:
-    """How every tenant stands that the store knows; calls that named none are under "?"."""
+async def read_standings(connection: AsyncConnection, tenants: Collection[str]) -> dict[str, Standing]:
+    """How these tenants stand, as far as the store knows them; "?" is calls that named none."""
     found: dict[str, dict[str, Any]] = {}
-    for row in await connection.execute(_HOOKS, {"window": WINDOW}):
+    these = {"tenants": list(tenants)}
+    for row in await connection.execute(_HOOKS, these | {"window": WINDOW}):
         found.setdefault(row.tenant, {}).setdefault("hooks", {})[row.hook] = HookSeen(row.times, row.last)
-    for row in await connection.execute(_REFUSALS):
+    for row in await connection.execute(_REFUSALS, these):
         tenant = found.setdefault(row.tenant, {})
         refusal = Refusal(row.at, row.hook, row.status, row.reason, row.words, row.receipt)
         tenant["refusals"] = (*tenant.get("refusals", ()), refusal)
-    for row in await connection.execute(_USERS):
+    for row in await connection.execute(_USERS, these):
         found.setdefault(row.tenant, {})["known_users"] = row.known
-    for row in await connection.execute(_WORK):
+    for row in await connection.execute(_WORK, these):
         work = Work(row.open, row.held, row.paused_people, row.late_since)
         found.setdefault(row.tenant, {})["work"] = work
-    for row in await connection.execute(_BRAKES):
+    for row in await connection.execute(_DEGRADED, these):
+        found.setdefault(row.tenant, {}).setdefault("degraded", {})[row.outcome] = row.times
+    for row in await connection.execute(_BRAKES, these):
         found.setdefault(row.tenant, {})["braked_since"] = row.stopped_at
-    for row in await connection.execute(_GAPS):
+    for row in await connection.execute(_GAPS, these):
         found.setdefault(row.tenant, {})["gaps"] = Gaps(row.open, row.since)
     return {tenant: Standing(**values) for tenant, values in found.items()}

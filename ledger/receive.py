@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import Literal
 from uuid import UUID
 
-from ledger.engine import Pool
+from ledger.engine import Statements
 from ledger.plan import Plan
 
 _CALL = "SELECT * FROM receive({})".format(", ".join(f"${n}" for n in range(1, 55)))
@@ -152,23 +152,23 @@ def _lock(*parts: str) -> int:
     return int.from_bytes(hashlib.sha256("\x1f".join(parts).encode()).digest()[:8], "big", signed=True)
 
 
-def _locks(d: Delivery) -> list[int]:
+def locks(d: Delivery) -> list[int]:
     """The keys to lock, sorted: one order for everybody, so no deadlock."""
-    locks = [_lock("value", d.tenant, *pair) for pair in d.values]
+    keys = [_lock("value", d.tenant, *pair) for pair in d.values]
     if d.person is not None:
-        locks.append(_lock("login", d.tenant, d.person.login))
+        keys.append(_lock("login", d.tenant, d.person.login))
         if d.person.platform_id is not None:
-            locks.append(_lock("id", d.tenant, d.person.platform_id))
+            keys.append(_lock("id", d.tenant, d.person.platform_id))
     if d.source_id is not None:
-        locks.append(_lock("source", d.tenant, d.source_id))
+        keys.append(_lock("source", d.tenant, d.source_id))
     if d.brake is not None:
-        locks.append(_lock("brake", d.tenant))
-    locks += [_lock("naming", d.tenant, wish.attribute) for wish in d.wishes]
-    locks.sort()
-    return locks
+        keys.append(_lock("brake", d.tenant))
+    keys += [_lock("naming", d.tenant, wish.attribute) for wish in d.wishes]
+    keys.sort()
+    return keys
 
 
-async def receive(pool: Pool, d: Delivery) -> Receipt:
+async def receive(pool: Statements, d: Delivery) -> Receipt:
     """One call of the store's receive(). Raises one of ledger.engine.StoreErrors if the store does not answer."""
     salt, commitment = commit_to(d.body)
     person, fact = d.person, d.identity
@@ -178,7 +178,7 @@ async def receive(pool: Pool, d: Delivery) -> Receipt:
         d.tenant,
         d.id,
         d.hook,
-        _locks(d),
+        locks(d),
         person and person.platform_id,
         person and person.login,
         person and person.new_subject,

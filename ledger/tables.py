@@ -163,6 +163,14 @@ entries = Table(
     Column("commitment", LargeBinary),
     Index("entries_subject", "subject", "id"),
     Index("entries_time", "tenant", "at"),
+    Index(
+        "entries_degraded",
+        "tenant",
+        "at",
+        postgresql_where=text(
+            "outcome IN ('passed unchecked', 'turned away', 'answered unchecked', 'undecided', 'not kept')"
+        ),
+    ),
 )
 
 identities = Table(

@@ -270,7 +270,7 @@ _CANCELLED = text("""
     SELECT w.delivery::text, w.activity FROM work w
      WHERE (w.delivery, w.activity) IN (SELECT * FROM unnest(CAST(:deliveries AS uuid[]), CAST(:activities AS text[])))
        AND EXISTS (SELECT 1 FROM deliveries d
-                    WHERE d.subject = w.subject AND d.seq > w.seq AND d.verdict <> 'refused'
+                    WHERE d.subject = w.subject AND d.seq > w.seq AND d.verdict NOT IN ('refused', 'turned away')
                       AND w.plan->'cancel_on' ? d.hook)
 """)
 

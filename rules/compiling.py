@@ -235,7 +235,7 @@ class _Compiler:
             name: hashlib.sha256(json.dumps(sorted(rows.items())).encode()).hexdigest()
             for name, rows in self.tables.items()
         }
-        whole = self.tenant.model_dump(mode="json", exclude={"token", "rules"}) | {
+        whole = self.tenant.model_dump(mode="json", exclude={"token", "rules", "limits"}) | {
             "rules": rules,
             "tables": tables,
         }

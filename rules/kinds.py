@@ -100,6 +100,8 @@ class Validating(CompiledRule):
     def apply(self, finding: Finding, opinion: Opinion) -> None:
         if finding.verdict == "refuses" and opinion.refusal is None:
             opinion.refusal = finding
+        elif finding.verdict == "fault" and self.decision is not None and opinion.undecided is None:
+            opinion.undecided = finding
 
     def expressions(self) -> Iterator[Expression]:
         yield from super().expressions()

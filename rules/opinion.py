@@ -37,6 +37,8 @@ class Opinion:
     """Attribute to value: what the rules changed."""
     wishes: list[Wish] = field(default_factory=list[Wish])
     refusal: Finding | None = None
+    undecided: Finding | None = None
+    """The first check in Python, switched on, that could not be made."""
     mapped: Any = None
     """policyMap's value; None if no rule gives one."""
     removes: bool | None = None

@@ -1,6 +1,5 @@
 """The connection to Temporal, as TEMPORAL_* and temporalio.envconfig say; and its bare errors, hushed."""
 
-from collections.abc import Mapping
 from typing import Any
 
 from temporalio.client import Client
@@ -8,15 +7,14 @@ from temporalio.envconfig import ClientConfig
 from temporalio.exceptions import ApplicationError, FailureError
 from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, Interceptor
 
-
 _USUAL = "127.0.0.1:7233"
 """Where Temporal listens if nothing says otherwise."""
 
 
 async def connect(*, lazy: bool) -> Client:
     """A client that names its process; `lazy` connects at the first call, so that a start needs no server."""
-    configured: Mapping[str, Any] = ClientConfig.load_client_connect_config()
-    return await Client.connect(**{"target_host": _USUAL} | configured, lazy=lazy)
+    options: dict[str, Any] = {"target_host": _USUAL, **ClientConfig.load_client_connect_config()}
+    return await Client.connect(**options, lazy=lazy)
 
 
 class Hush(Interceptor):

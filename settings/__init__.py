@@ -17,6 +17,8 @@ from pydantic import (
     model_validator,
 )
 
+from settings.degraded import Degraded
+from settings.limits import Limits
 from settings.mistakes import Mistake, TableError, Where, in_words
 from settings.places import Placed, Places, unreadable
 from settings.platform import Platform, safe_address
@@ -71,6 +73,8 @@ class Api(Table):
     deadline: Seconds = 2.0
     max_body: Annotated[int, Field(ge=1024)] = 1_048_576
     max_depth: Annotated[int, Field(ge=4, le=512)] = 64
+    keep_degraded: Annotated[int, Field(ge=0, le=1_000_000)] = 10_000
+    """Answers given without the store that a process keeps until they can be recorded."""
     tls: Tls | None = None
     forwarded_allow_ips: str = "127.0.0.1"
 
@@ -211,6 +215,8 @@ class Tenant(Table):
     rules: Rules = Rules()
     windows: Windows = Windows()
     platform: Platform | None = None
+    degraded: Degraded = Degraded()
+    limits: Limits = Limits()
 
     @field_validator("region")
     @classmethod

@@ -15,7 +15,7 @@ MAPPINGS = "Enable Hook on the policy map's entries whose value Hookledger shall
 REMOVALS = "Deprovision rule: choose Hook Rule as its basis"
 
 _PROVISIONING = frozenset({"preProvision", "postProvision"})
-_PROBES = frozenset({"test", "unknown", OPERATOR})
+_PROBES = frozenset({"test", "unknown", "degraded", OPERATOR})
 _TOKEN = "tenants.{tenant}.token"  # noqa: S105
 _REMEDIES = {
     "bad_signature": "Make both sides the same: Secret on the platform's screen, and the text behind "

@@ -11,9 +11,11 @@ from commands.output import as_json, console
 from settings import Settings
 
 
-def run(settings: Settings, *, as_object: bool) -> None:
+def run(settings: Settings, tenant: str | None = None, *, as_object: bool) -> None:
     """Prints the report, as one JSON object if wanted. Raises typer.Exit: 0 fine, 1 something is wrong."""
     out = console()
+    if tenant is not None:
+        settings = settings.model_copy(update={"tenants": {tenant: settings.tenants[tenant]}})
     if as_object:
         report = asyncio.run(look(settings))
         print(as_json({"fine": report.fine, **asdict(report)}))

@@ -19,7 +19,9 @@ STRANGER = "?"
 async def look(settings: Settings) -> Report:
     """The whole report, within seconds, whatever is down."""
     (store, standings), temporal, listener = await asyncio.gather(
-        look_at_store(settings.store), look_at_temporal(settings), look_at_listener(settings.api)
+        look_at_store(settings.store, [*settings.tenants, STRANGER]),
+        look_at_temporal(settings),
+        look_at_listener(settings.api),
     )
     now = datetime.now(UTC)
     known = standings or {}
@@ -78,6 +80,10 @@ def _checks(name: str, standing: Standing, settings: Settings, now: datetime) ->
     if standing.gaps.since:
         words = f"{standing.gaps.open} open, the oldest from {ago(standing.gaps.since, now)}"
         yield Check("Gaps", "note", words, f"./hookledger gaps --tenant {name} says what is missing.")
+    if standing.degraded:
+        counts = ", ".join(f"{times} {answer}" for answer, times in standing.degraded.items())
+        words = f"given without the store in the last day: {counts}"
+        yield Check("Degraded", "note", words, "See who, and what to do: ./hookledger degraded")
     if standing.braked_since:
         words = f"on, stopped {ago(standing.braked_since, now)}: runDeprovision is answered false"
         yield Check("Brake", "wrong", words)

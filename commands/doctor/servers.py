@@ -1,6 +1,7 @@
 """Looks at the servers: the store, Temporal with its worker, and our own listener. Each look ends within seconds."""
 
 import asyncio
+from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
 
 import httpx
@@ -24,14 +25,14 @@ _POLLED = timedelta(seconds=90)
 """A poll lasts up to a minute, and the server notes its beginning."""
 
 
-async def look_at_store(store: Store) -> tuple[Check, dict[str, Standing] | None]:
+async def look_at_store(store: Store, tenants: Collection[str]) -> tuple[Check, dict[str, Standing] | None]:
     """Whether the store answers at this release's schema; and how the tenants stand."""
     try:
         async with asyncio.timeout(2 * WITHIN), visit(store, statement_timeout=WITHIN) as connection:
             schema = await read_schema(connection)
             if schema.current != schema.head:
                 return _unmigrated(schema), None
-            standings = await read_standings(connection)
+            standings = await read_standings(connection, tenants)
     except OutOfReach as wrong:
         return Check(
             "Store", "wrong", f"{wrong}", "Start it, or correct store.url (make dev runs one)."

@@ -1,0 +1,1 @@
+"""Decisions of these tests, found through HOOKLEDGER_DECISIONS."""

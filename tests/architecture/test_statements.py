@@ -1,0 +1,78 @@
+"""Every statement of the ledger says whose rows it means, or is known to reach them by an id that was."""
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from ledger.tables import metadata
+
+ROOT = Path(__file__).resolve().parents[2]
+_TABLES = "|".join(sorted(metadata.tables))
+_STATEMENT = re.compile(rf"\b(FROM|UPDATE|INTO|JOIN)\s+(public\.)?({_TABLES})\b")
+_OF_A_TENANT = re.compile(r":tenants?\b|tenant = (coalesce\()?\$\d|\(tenant, ")
+_OF_NOBODY = frozenset({"releases", "activity_names", "alembic_version"})
+
+BY_ID = {
+    "events._LOAD": "deliveries of a job, which came from one person's work",
+    "explained._ENTRIES": "entries of the delivery found",
+    "explained._HOLDS": "holds of the delivery's person",
+    "known._NAMES": "people whom the statement around it has found in the tenant",
+    "known._PEOPLE": "the part of a statement that ends in the tenant's condition",
+    "named._LOGINS": "people whom a statement with the tenant has found",
+    "operate._REDRIVE": "a delivery whose person _SUBJECT has found in the tenant",
+    "operate._SKIP": "a delivery whose person _SUBJECT has found in the tenant",
+    "operate._BODY": "the deed's own body",
+    "operate._touch": "the person whom _SUBJECT has found in the tenant",
+    "people.STAGE": "the event's own person",
+    "people.END": "the event's own person",
+    "people.ENDING": "the event's own person",
+    "sweep._FIND": "of all tenants: each row carries its own",
+    "sweep._NOTE": "people who were rung",
+    "sweep._TIDY": "of all tenants, by age: each entry copies its work's tenant",
+    "watch._OPEN": "deliveries that the watch has found in its round's tenant",
+    "watch._DROPPED": "of the work just dropped: each entry copies its tenant",
+    "watch._DROP": "deliveries that the watch has found in its round's tenant, within their person",
+    "watch._FREE": "deliveries that the watch has found in its round's tenant, within their person",
+    "watch._DROP_OVERDUE": "of all tenants, by age",
+    "work._TAKE": "one person's work",
+    "work._LOCK_LANE": "the job's own work",
+    "work._BUSY": "the lane of the job's own work, within its person",
+    "work._CLAIM": "the job's own work",
+    "work._ENDED": "the job's own work",
+    "work._SETTLE": "the job's own work; the entry copies its tenant",
+    "work._FAULT": "the job's own work",
+    "work._UNCLAIM": "the job's own work",
+    "work._RENEW": "the job's own work",
+    "work._CANCELLED": "the job's own work, within its person",
+}
+"""Statements without a tenant, and by what they reach their rows."""
+
+
+def _statements() -> Iterator[tuple[str, str]]:
+    for file in sorted((ROOT / "ledger").glob("*.py")):
+        for node in ast.parse(file.read_text()).body:
+            for part in ast.walk(node):
+                if isinstance(part, ast.Constant) and isinstance(part.value, str):
+                    found = _STATEMENT.findall(part.value)
+                    if any(table not in _OF_NOBODY for _, _, table in found):
+                        yield f"{file.stem}.{_name(node)}", part.value
+
+
+def _name(node: ast.stmt) -> str:
+    if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+        return node.targets[0].id
+    return getattr(node, "name", "?")
+
+
+def test_every_statement_names_its_tenant_or_is_known_to_need_none() -> None:
+    without = {name for name, sql in _statements() if not _OF_A_TENANT.search(sql)}
+
+    assert without - BY_ID.keys() == set(), (
+        "add the tenant to its condition, or say here by what it is reached"
+    )
+    assert BY_ID.keys() - without == set(), "these are gone, or name their tenant by now"
+
+
+def test_the_look_finds_statements_at_all() -> None:
+    assert len(list(_statements())) > 40
