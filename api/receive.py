@@ -61,6 +61,8 @@ class _Course:
     said: Mapping[str, object] | None = None
     queued: bool = False
     """Waits for its tenant's turn at the store, which may be in good health."""
+    waited: bool = False
+    """Had its turn late: that its time is over tells nothing of the store, either."""
 
 
 T = TypeVar("T")
@@ -136,7 +138,8 @@ class Receiver:
                     raise Problem(408, "too_slow", "The call did not arrive within the deadline.") from None
                 if course.queued:
                     return self._crowded(heard, course)
-                self.breaker.failed()
+                if not course.waited:
+                    self.breaker.failed()
                 log.error("store: no answer within the deadline")
                 return self._unavailable(heard, course)
         except Problem as problem:
@@ -206,7 +209,7 @@ class Receiver:
         """Asks the store when it is the tenant's turn. Raises Full."""
         tenant, decision = heard.caller.tenant, heard.hook.kind is Kind.DECISION
         if not self.admission.enter(tenant, decision):
-            course.queued = True
+            course.queued = course.waited = True
             await self.admission.wait(tenant, decision)
             course.queued = False
         try:
