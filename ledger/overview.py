@@ -81,7 +81,8 @@ async def read_schema(connection: AsyncConnection) -> Schema:
 
 _HOOKS = text("""
     SELECT tenant, hook, count(*) AS times, max(received_at) AS last
-      FROM (SELECT tenant, hook, received_at FROM deliveries ORDER BY id DESC LIMIT :window) AS newest
+      FROM (SELECT tenant, hook, received_at FROM deliveries WHERE hook <> 'import' ORDER BY id DESC LIMIT :window)
+        AS newest
      GROUP BY tenant, hook ORDER BY tenant, hook
 """)
 _REFUSALS = text("SELECT tenant, at, hook, status, reason, words, receipt FROM refusals ORDER BY at DESC")

@@ -1,11 +1,11 @@
 """Decides and records one delivery in one round trip (DESIGN §3.5)."""
 
-import hashlib
 import json
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from hashlib import blake2b, sha256
 from typing import Literal
 from uuid import UUID
 
@@ -99,8 +99,13 @@ class Receipt:
 
 def commit_to(body: str) -> tuple[bytes, bytes]:
     """A fresh 128-bit salt and the SHA-256 commitment to the body's stored bytes (DESIGN §7)."""
+    return commit_to_bytes(body.encode())
+
+
+def commit_to_bytes(body: bytes) -> tuple[bytes, bytes]:
+    """The same for a body in UTF-8."""
     salt = os.urandom(16)
-    return salt, hashlib.sha256(_COMMITMENT_TAG + salt + body.encode()).digest()
+    return salt, sha256(_COMMITMENT_TAG + salt + body).digest()
 
 
 def plan_text(plan: Plan) -> str:
@@ -109,17 +114,15 @@ def plan_text(plan: Plan) -> str:
 
 
 def _lock(*parts: str) -> int:
-    digest = hashlib.blake2b("\x00".join(parts).encode(), digest_size=8).digest()
-    return int.from_bytes(digest, "big", signed=True)
+    return int.from_bytes(blake2b("\x00".join(parts).encode(), digest_size=8).digest(), "big", signed=True)
 
 
 def _locks(d: Delivery) -> list[int]:
     """The keys to lock, sorted: one order for everybody, so no deadlock."""
-    locks = [_lock("value", d.tenant, *pair) for pair in d.values]
     if d.person is not None:
-        locks.append(_lock("login", d.tenant, d.person.login))
-        if d.person.platform_id is not None:
-            locks.append(_lock("id", d.tenant, d.person.platform_id))
+        locks = locks_of(d.tenant, d.person.login, d.person.platform_id, d.values)
+    else:
+        locks = [_lock("value", d.tenant, *pair) for pair in d.values]
     if d.source_id is not None:
         locks.append(_lock("source", d.tenant, d.source_id))
     if d.brake is not None:
@@ -128,8 +131,23 @@ def _locks(d: Delivery) -> list[int]:
     return locks
 
 
-async def receive(pool: Pool, d: Delivery) -> Receipt:
-    """One call of the store's receive(). Raises one of ledger.engine.StoreErrors if the store does not answer."""
+def locks_of(
+    tenant: str, login: str, platform_id: str | None, values: Sequence[tuple[str, str]]
+) -> list[int]:
+    """What receive() locks for a delivery about that person with those values, in no order."""
+    locks = [_lock("value", tenant, attribute, value) for attribute, value in values]
+    locks.append(_lock("login", tenant, login))
+    if platform_id is not None:
+        locks.append(_lock("id", tenant, platform_id))
+    return locks
+
+
+async def receive(pool: Pool, d: Delivery, *, locked: bool = False) -> Receipt:
+    """One call of the store's receive(). Raises one of ledger.engine.StoreErrors if the store does not answer.
+
+    `locked`: the caller's transaction holds the locks already, with those of others: taking one more now, out of
+    order, could wait for a hook that waits for the caller.
+    """
     salt, commitment = commit_to(d.body)
     person, fact = d.person, d.identity
     row = await pool.fetchrow(
@@ -137,7 +155,7 @@ async def receive(pool: Pool, d: Delivery) -> Receipt:
         d.tenant,
         d.id,
         d.hook,
-        _locks(d),
+        [] if locked else _locks(d),
         person and person.platform_id,
         person and person.login,
         person and person.new_subject,

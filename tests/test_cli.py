@@ -17,6 +17,7 @@ COMMANDS = [
     ("failures",),
     ("ledger", "search"),
     ("config", "check"),
+    ("import",),
     ("redrive",),
     ("skip",),
     ("pause",),
