@@ -30,12 +30,14 @@ def main(
         bool, typer.Option(help="Under a minute, with wider noise and a shorter tempo.")
     ] = False,
     rounds: Annotated[int | None, typer.Option(min=1, help="Rounds of everything, instead of 7.")] = None,
-    only: Annotated[str, typer.Option(help="races, storms, or both by a comma.")] = "races,storms",
+    only: Annotated[
+        str, typer.Option(help="races, storms, imports, or several by a comma.")
+    ] = "races,storms,imports",
 ) -> None:
     """Measures Hookledger against the bare references kept beside it."""
     size = QUICK if quick else FULL
     if rounds:
-        size = replace(size, rounds=rounds, storm_rounds=rounds, spread_rounds=rounds)
+        size = replace(size, rounds=rounds, storm_rounds=rounds, spread_rounds=rounds, import_rounds=rounds)
     parts = frozenset(only.split(","))
     columns = (
         SpinnerColumn(),

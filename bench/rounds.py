@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from bench import importing
 from bench.figures import Notebook
 from bench.stack import BenchError, Served, Stack, cpu_of, stack
 from bench.storm import Side, Storm, run_load, storm
@@ -29,13 +30,16 @@ class Size:
     spread_over_story: float
     """How many times as long as one story the naive side shall need for a spread storm: below about 2 only the
     stories' own tempo would be measured."""
+    import_rounds: int
+    import_rows: int
 
 
-FULL = Size(7, 3.0, 5.0, 7, 60, 7, (0.5, 5.0), 2.6)
-QUICK = Size(1, 0.8, 1.5, 1, 8, 1, (0.05, 0.2), 1.6)
+FULL = Size(7, 3.0, 5.0, 7, 60, 7, (0.5, 5.0), 2.6, 7, 50_000)
+QUICK = Size(1, 0.8, 1.5, 1, 8, 1, (0.05, 0.2), 1.6, 1, 10_000)
+PARTS = frozenset({"races", "storms", "imports"})
 
 
-def measure(size: Size, say: Say, only: frozenset[str] = frozenset({"races", "storms"})) -> Notebook:
+def measure(size: Size, say: Say, only: frozenset[str] = PARTS) -> Notebook:
     """Everything, in rounds; `say` hears what is being done. Raises BenchError if a measurement means nothing."""
     notebook = Notebook()
     say("starting Postgres and Temporal")
@@ -44,6 +48,10 @@ def measure(size: Size, say: Say, only: frozenset[str] = frozenset({"races", "st
             _races(one, size, notebook, say)
         if "storms" in only:
             _storms(one, size, notebook, say)
+        if "imports" in only:
+            for number in range(size.import_rounds):
+                say(f"import of {size.import_rows:,} people, round {number + 1} of {size.import_rounds}")
+                importing.round_of(one, size.import_rows, number, notebook)
     return notebook
 
 
@@ -51,7 +59,7 @@ def steps(size: Size, only: frozenset[str]) -> int:
     """How often `say` will be called."""
     races = 1 + len(RACES) * size.rounds if "races" in only else 0
     storms = 1 + size.storm_rounds + size.spread_rounds if "storms" in only else 0
-    return 1 + races + storms
+    return 1 + races + storms + (size.import_rounds if "imports" in only else 0)
 
 
 def _races(one: Stack, size: Size, notebook: Notebook, say: Say) -> None:

@@ -89,10 +89,15 @@ class Stack:
 
     def hookledger(self, name: str) -> Served:
         """Our api on a fresh database of that name, with the bench's activities."""
+        database, environment = self.configured(name)
+        return self._serve("api", ["cli.py", "api"], environment, database)
+
+    def configured(self, name: str) -> tuple[Database, dict[str, str]]:
+        """A fresh database of ours of that name, and the environment of our processes on it."""
         if not self._migrated:
             self._migrate()
         database = self.postgres.database(name, template=_TEMPLATE)
-        return self._serve("api", ["cli.py", "api"], self._configured(database), database)
+        return database, self._configured(database)
 
     def restarted(self, api: Served) -> Served:
         """Our api anew on the same database: what it still had to ring for is forgotten with the old process."""

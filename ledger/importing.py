@@ -147,6 +147,9 @@ _LOCK_RENAMES = "SELECT pg_advisory_xact_lock(hashtextextended('rename:' || $1, 
 _LOCK_PEOPLE = """
     SELECT count(*) FROM (SELECT 1 FROM subjects WHERE id = ANY ($1::uuid[]) ORDER BY id FOR UPDATE) AS locked
 """
+# LIMIT 1 in each part makes every look-up one by key: planned as a join while a table was small, it would read all of it
+# for each row once the table is large.
+# The coalesce() keeps the index of live names away from a look-up by subject, for the same reason.
 # Who is it? As receive() asks: by platform id if there is one, else by login, unless its holder has another id.
 _LOOK = """
     SELECT r.ord - 1 AS place, p.subject, b.body,
@@ -155,29 +158,32 @@ _LOOK = """
            p.subject = l.subject AND (r.id IS NULL OR h.subject IS NOT NULL) AS named
       FROM unnest($2::text[], $3::text[], $4::bigint[], $5::text[]) WITH ORDINALITY
                AS r (login, id, version, updated, ord)
-      LEFT JOIN handles h ON h.tenant = $1 AND h.kind = 'id' AND h.value = r.id AND h.until IS NULL
-      LEFT JOIN handles l ON l.tenant = $1 AND l.kind = 'login' AND l.value = r.login AND l.until IS NULL
+      LEFT JOIN LATERAL (SELECT subject FROM handles
+                          WHERE tenant = $1 AND kind = 'id' AND value = r.id AND until IS NULL LIMIT 1) AS h ON true
+      LEFT JOIN LATERAL (SELECT subject FROM handles
+                          WHERE tenant = $1 AND kind = 'login' AND value = r.login AND until IS NULL LIMIT 1) AS l ON true
+      LEFT JOIN LATERAL (SELECT true AS found FROM handles
+                          WHERE subject = l.subject AND kind = 'id' AND coalesce(until, 'infinity') = 'infinity'
+                          LIMIT 1) AS other
+             ON h.subject IS NULL AND r.id IS NOT NULL
      CROSS JOIN LATERAL (
-         SELECT CASE WHEN h.subject IS NOT NULL THEN h.subject
-                     WHEN r.id IS NULL OR NOT EXISTS (SELECT 1 FROM handles x WHERE x.subject = l.subject
-                                                         AND x.kind = 'id' AND x.until IS NULL) THEN l.subject
-                END AS subject) AS p
-      LEFT JOIN identities i ON i.subject = p.subject
-      LEFT JOIN bodies b ON b.delivery = i.delivery
+         SELECT CASE WHEN h.subject IS NOT NULL THEN h.subject WHEN other.found IS NULL THEN l.subject END AS subject
+         ) AS p
+      LEFT JOIN LATERAL (SELECT delivery, version, updated FROM identities WHERE subject = p.subject LIMIT 1) AS i ON true
+      LEFT JOIN LATERAL (SELECT body FROM bodies WHERE delivery = i.delivery LIMIT 1) AS b ON true
      WHERE h.subject IS NOT NULL OR l.subject IS NOT NULL
      ORDER BY r.ord
 """
-# The oldest of those who have the value; leavers have given theirs up, as in receive() for a fact.
+# One of those who have the value, the first by key; leavers have given theirs up, as in receive() for a fact.
 _CLASHES = """
     SELECT u.ord - 1 AS place, o.subject, b.body
       FROM unnest(string_to_array($2, ' '), $3::text[], $4::uuid[]) WITH ORDINALITY AS u (attribute, value, own, ord)
      CROSS JOIN LATERAL (
          SELECT k.subject FROM known_values k
           WHERE k.tenant = $1 AND k.attribute = u.attribute AND k.value = u.value AND k.left_at IS NULL
-            AND k.subject IS DISTINCT FROM u.own
-          ORDER BY k.subject LIMIT 1) AS o
-      LEFT JOIN identities i ON i.subject = o.subject
-      LEFT JOIN bodies b ON b.delivery = i.delivery
+            AND k.subject IS DISTINCT FROM u.own LIMIT 1) AS o
+      LEFT JOIN LATERAL (SELECT delivery FROM identities WHERE subject = o.subject LIMIT 1) AS i ON true
+      LEFT JOIN LATERAL (SELECT body FROM bodies WHERE delivery = i.delivery LIMIT 1) AS b ON true
      ORDER BY u.ord
 """
 _NOW = "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint"

@@ -38,7 +38,9 @@ def judge(preparer: Preparer, person: Person, known: Known | None) -> Judged:
         merged = person.user
         same = merged == user
     else:
-        merged, changed = _merged(user, person.user)
+        # Who is known by a login keeps its spelling: lists write it in capitals, or small.
+        spelt = {"login": user["login"]} if known.named and "login" in user else {}
+        merged, changed = _merged(user, person.user | spelt)
         same = not changed
     if same and known.named:
         return Judged("unchanged", person, finding)

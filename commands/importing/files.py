@@ -4,7 +4,8 @@ import codecs
 import csv
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from io import TextIOWrapper
 from pathlib import Path
@@ -111,8 +112,10 @@ def _hash_and_encoding(file: BinaryIO) -> tuple[str, str]:
 
 def chunks(source: Source, rows: int, after: int, longest: int) -> Iterator[RawChunk]:
     """Chunks of at most so many rows, of lines behind `after`; no row is longer than `longest` bytes."""
-    with source.path.open("rb") as file:
-        read = _json(file, longest) if source.kind == "json" else _csv(file, source, longest)
+    with (
+        source.path.open("rb") as file,
+        closing(_json(file, longest) if source.kind == "json" else _csv(file, source, longest)) as read,
+    ):
         waiting: list[Row] = []
         findings: list[Finding] = []
         line = after
@@ -131,25 +134,28 @@ def chunks(source: Source, rows: int, after: int, longest: int) -> Iterator[RawC
             yield RawChunk(waiting, findings, line, source.size)
 
 
-def _csv(file: BinaryIO, source: Source, longest: int) -> Iterator[Row | Finding]:
+def _csv(file: BinaryIO, source: Source, longest: int) -> Generator[Row | Finding]:
     csv.field_size_limit(longest)
     text = TextIOWrapper(file, encoding=source.encoding, errors="surrogateescape", newline="")
     reader = csv.reader(text, delimiter=source.delimiter)
     begin = 1
-    while True:
-        try:
-            cells = next(reader)
-        except csv.Error:
-            yield Finding(begin, "too large")
-        except StopIteration:
-            return
-        else:
-            if begin > 1 and cells:
-                yield begin, cells
-        begin = reader.line_num + 1
+    try:
+        while True:
+            try:
+                cells = next(reader)
+            except csv.Error:
+                yield Finding(begin, "too large")
+            except StopIteration:
+                return
+            else:
+                if begin > 1 and cells:
+                    yield begin, cells
+            begin = reader.line_num + 1
+    finally:
+        text.detach()
 
 
-def _json(file: BinaryIO, longest: int) -> Iterator[Row | Finding]:
+def _json(file: BinaryIO, longest: int) -> Generator[Row | Finding]:
     number = 0
     while line := file.readline(longest + 1):
         number += 1

@@ -230,6 +230,12 @@ def _path_named(name: str) -> tuple[str, ...] | None:
 
 
 def _with_login(columns: Columns, names: Sequence[str]) -> Columns:
+    paths = {column.path for column in columns.columns}
+    for path in paths:
+        if outer := next((path[:n] for n in range(1, len(path)) if path[:n] in paths), None):
+            raise MappingError(
+                f"{'.'.join(path)} is inside {'.'.join(outer)}, which is also mapped: keep one"
+            )
     if any(column.path == ("login",) for column in columns.columns):
         return columns
     if any(_LOOKS_LIKE_DATA.fullmatch(name) for name in names):

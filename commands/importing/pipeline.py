@@ -86,6 +86,7 @@ def _begin(job: Job) -> None:
     """Ctrl-C is the parent's to hear; and when the parent is gone, however it went, nobody waits for work."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
+    gc.disable()
     _mine.append(Preparer(job))
 
 
