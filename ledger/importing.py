@@ -6,7 +6,7 @@ the names and values, sorted; the tenant's rename lock; the people's rows. Only 
 and receive() holds one person's row at most, so nobody waits in a circle.
 """
 
-from collections.abc import AsyncGenerator, Collection, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import astuple, dataclass, field
 from typing import Any, Protocol
@@ -94,18 +94,30 @@ class Known:
 
 @dataclass(slots=True)
 class Values:
-    """Unique attributes in normal form, column by column: which row says it, and of whom, if they are known."""
+    """Unique attributes in normal form: for each, the rows that say one, and what they say."""
 
-    rows: list[int] = field(default_factory=list[int])
-    attributes: list[str] = field(default_factory=list[str])
-    forms: list[str] = field(default_factory=list[str])
+    said: dict[str, tuple[list[int], list[str]]] = field(
+        default_factory=dict[str, tuple[list[int], list[str]]]
+    )
 
     def add(self, row: int, values: Iterable[tuple[str, str]]) -> None:
         """A row's values."""
         for attribute, form in values:
-            self.rows.append(row)
-            self.attributes.append(attribute)
-            self.forms.append(form)
+            if attribute not in self.said:
+                self.said[attribute] = ([], [])
+            rows, forms = self.said[attribute]
+            rows.append(row)
+            forms.append(form)
+
+    def __iter__(self) -> Iterator[tuple[int, str, str]]:
+        """Row, attribute and form, in the order of rows."""
+        return iter(
+            sorted(
+                (row, attribute, form)
+                for attribute, (rows, forms) in self.said.items()
+                for row, form in zip(rows, forms, strict=True)
+            )
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,11 +153,19 @@ _SLOTS = """
            * (current_setting('max_connections')::bigint + current_setting('max_prepared_transactions')::bigint)
 """
 _ALONE = "SELECT pg_try_advisory_lock(hashtextextended('import:' || $1, 0))"
-# Numbers and names without blanks travel as one text: the driver looks at every item of an array, four times over.
+# Numbers travel as one text: the driver looks at every item of an array, four times over.
 _LOCK = "SELECT count(pg_advisory_xact_lock(k::bigint)) FROM unnest(string_to_array($1, ' ')) AS k"
 _LOCK_RENAMES = "SELECT pg_advisory_xact_lock(hashtextextended('rename:' || $1, 0))"
 _LOCK_PEOPLE = """
     SELECT count(*) FROM (SELECT 1 FROM subjects WHERE id = ANY ($1::uuid[]) ORDER BY id FOR UPDATE) AS locked
+"""
+# Whether anybody has any of these: one walk through an index for all, where _LOOK and _CLASHES look each up by itself.
+_HAS_NAME = """
+    SELECT EXISTS (SELECT 1 FROM handles WHERE tenant = $1 AND kind = $2 AND value = ANY ($3::text[]) AND until IS NULL)
+"""
+_HAS_VALUE = """
+    SELECT EXISTS (SELECT 1 FROM known_values
+                    WHERE tenant = $1 AND attribute = $2 AND value = ANY ($3::text[]) AND left_at IS NULL)
 """
 # LIMIT 1 in each part makes every look-up one by key: planned as a join while a table was small, it would read all of it
 # for each row once the table is large.
@@ -177,7 +197,7 @@ _LOOK = """
 # One of those who have the value, the first by key; leavers have given theirs up, as in receive() for a fact.
 _CLASHES = """
     SELECT u.ord - 1 AS place, o.subject, b.body
-      FROM unnest(string_to_array($2, ' '), $3::text[], $4::uuid[]) WITH ORDINALITY AS u (attribute, value, own, ord)
+      FROM unnest($2::text[], $3::text[], $4::uuid[]) WITH ORDINALITY AS u (attribute, value, own, ord)
      CROSS JOIN LATERAL (
          SELECT k.subject FROM known_values k
           WHERE k.tenant = $1 AND k.attribute = u.attribute AND k.value = u.value AND k.left_at IS NULL
@@ -258,23 +278,35 @@ class Session:
         """After this, nothing changes about these people but by us."""
         await self.connection.fetchval(_LOCK_PEOPLE, sorted(set(subjects)))
 
+    async def is_new(self, rows: Sequence[Asked], values: Values) -> bool:
+        """Whether nobody has any of the rows' names and values, as in an import for the first time."""
+        logins, ids, *_ = zip(*rows, strict=True)
+        names = (("login", logins), ("id", [i for i in ids if i is not None]))
+        for kind, asked in names:
+            if asked and await self.connection.fetchval(_HAS_NAME, self.tenant, kind, asked):
+                return False
+        for attribute, (_, forms) in values.said.items():
+            if await self.connection.fetchval(_HAS_VALUE, self.tenant, attribute, forms):
+                return False
+        return True
+
     async def look(self, rows: Sequence[Asked]) -> dict[int, Known]:
         """Those rows, by place, whose names somebody has."""
         if not rows:
             return {}
-        columns = (column if any(column) else None for column in zip(*rows, strict=True))
-        found = await self.connection.fetch(_LOOK, self.tenant, *columns)
+        found = await self.connection.fetch(_LOOK, self.tenant, *zip(*rows, strict=True))
         return {r["place"]: Known(r["subject"], r["body"], r["older"], bool(r["named"])) for r in found}
 
     async def clashes(self, values: Values, own: Mapping[int, UUID | None]) -> list[Clash]:
-        """Values that somebody else has; `own` is whom rows are about, where that is known."""
-        if not values.rows:
+        """Values that somebody else has, in the order of rows; `own` is whom rows are about, where that is known."""
+        said = list(values)
+        if not said:
             return []
-        subjects = [own.get(row) for row in values.rows] if own else None
-        attributes = " ".join(values.attributes)
-        found = await self.connection.fetch(_CLASHES, self.tenant, attributes, values.forms, subjects)
+        rows, attributes, forms = zip(*said, strict=True)
+        subjects = [own.get(row) for row in rows]
+        found = await self.connection.fetch(_CLASHES, self.tenant, attributes, forms, subjects)
         places: list[tuple[int, UUID, str | None]] = [(r["place"], r["subject"], r["body"]) for r in found]
-        return [Clash(values.rows[p], values.attributes[p], subject, body) for p, subject, body in places]
+        return [Clash(rows[p], attributes[p], subject, body) for p, subject, body in places]
 
     async def copy(self, people: People, places: Collection[int] | None) -> None:
         """Writes people, None for all of them, whom nobody knows yet: the caller has seen it under their locks."""

@@ -53,9 +53,12 @@ class Carrier:
         everybody = range(len(chunk.asked))
         async with self.session.chunk():
             await self.session.lock(chunk.locks)
-            known = await self.session.look(chunk.asked)
-            own = {place: who.subject for place, who in known.items()}
-            clashes = by_row(await self.session.clashes(chunk.values, own))
+            known: dict[int, Known] = {}
+            clashes: dict[int, list[Clash]] = {}
+            if chunk.asked and not await self.session.is_new(chunk.asked, chunk.values):
+                known = await self.session.look(chunk.asked)
+                own = {place: who.subject for place, who in known.items()}
+                clashes = by_row(await self.session.clashes(chunk.values, own))
             others = known.keys() | clashes.keys() | chunk.later
             new = [place for place in everybody if place not in others]
             if new:

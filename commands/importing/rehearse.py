@@ -39,7 +39,7 @@ class Rehearsal:
         return done
 
     def _said(self, raw: RawChunk, chunk: Chunk, known: Collection[int]) -> Iterator[Said]:
-        tenant, unique = self.job.tenant, chunk.values
+        tenant = self.job.tenant
         people: list[int] = []
         for place, (login, id_, _, _) in enumerate(chunk.asked):
             line, fresh = raw.rows[chunk.sources[place]][0], place not in known
@@ -48,7 +48,7 @@ class Rehearsal:
             yield ":login", person, person, line, fresh
             for hash_ in of_id:
                 yield ":id", hash_, person, line, fresh
-        for place, attribute, form in zip(unique.rows, unique.attributes, unique.forms, strict=True):
+        for place, attribute, form in chunk.values:
             [hash_, _] = locks_of(tenant, "", None, [(attribute, form)])
             yield attribute, hash_, people[place], raw.rows[chunk.sources[place]][0], place not in known
 
