@@ -306,6 +306,33 @@ def rules_test(
         refuse(wrong)
 
 
+@app.command("import", rich_help_panel=_ACT)
+def import_(
+    file: Annotated[Path, typer.Argument(help="CSV with a header, or JSON lines: one whole user each.")],
+    tenant: Annotated[str | None, typer.Option(help="Its name; needed if several are configured.")] = None,
+    mapping: Annotated[
+        Path | None, typer.Option(help="TOML: which column is which attribute of a user (CSV only).")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only report; nothing is written.")] = False,
+    anew: Annotated[
+        bool, typer.Option("--anew", help="Begin at the first line, not where a stopped import ended.")
+    ] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="For programs: each finding a line, the report as the last.")
+    ] = False,
+    actor: Actor = None,
+) -> None:
+    """Makes people known from a file, as if the platform had told of them; plans no work.
+
+    Stopped or killed, the same command goes on behind what is committed. A second run changes nothing.
+    Exit codes: 0 all is written, 1 rows were left out or values clash, 2 not finished, 130 stopped.
+    """
+    from commands.importing.command import Options, run
+
+    options = Options(file, tenant, mapping, dry_run, anew, as_json, actor)
+    run(load(), options)
+
+
 @app.command(rich_help_panel=_ACT)
 def redrive(
     delivery: Delivery,

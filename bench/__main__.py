@@ -30,14 +30,14 @@ def main(
         bool, typer.Option(help="Under a minute, with wider noise and a shorter tempo.")
     ] = False,
     rounds: Annotated[int | None, typer.Option(min=1, help="Rounds of everything, instead of 7.")] = None,
-    only: Annotated[str, typer.Option(help="races, rules, storms: some of them, by commas.")] = ",".join(
-        sorted(PARTS)
-    ),
+    only: Annotated[
+        str, typer.Option(help="races, rules, storms, imports: some of them, by commas.")
+    ] = ",".join(sorted(PARTS)),
 ) -> None:
     """Measures Hookledger against the bare references kept beside it."""
     size = QUICK if quick else FULL
     if rounds:
-        size = replace(size, rounds=rounds, storm_rounds=rounds, spread_rounds=rounds)
+        size = replace(size, rounds=rounds, storm_rounds=rounds, spread_rounds=rounds, import_rounds=rounds)
     parts = frozenset(only.split(","))
     columns = (
         SpinnerColumn(),

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from bench import rules
+from bench import importing, rules
 from bench.figures import Notebook
 from bench.races import race
 from bench.stack import Stack, stack
@@ -33,11 +33,13 @@ class Size:
     stories' own tempo would be measured."""
     known: int
     """People known while a tenant's own rules are measured."""
+    import_rounds: int
+    import_rows: int
 
 
-FULL = Size(7, 3.0, 5.0, 7, 60, 7, (0.5, 5.0), 2.6, 1_000_000)
-QUICK = Size(1, 0.8, 1.5, 1, 8, 1, (0.05, 0.2), 1.6, 50_000)
-PARTS = frozenset({"races", "rules", "storms"})
+FULL = Size(7, 3.0, 5.0, 7, 60, 7, (0.5, 5.0), 2.6, 1_000_000, 7, 50_000)
+QUICK = Size(1, 0.8, 1.5, 1, 8, 1, (0.05, 0.2), 1.6, 50_000, 1, 10_000)
+PARTS = frozenset({"races", "rules", "storms", "imports"})
 
 
 def measure(size: Size, say: Say, only: frozenset[str] = PARTS) -> Notebook:
@@ -53,6 +55,10 @@ def measure(size: Size, say: Say, only: frozenset[str] = PARTS) -> Notebook:
             )
         if "storms" in only:
             _storms(one, size, notebook, say)
+        if "imports" in only:
+            for number in range(size.import_rounds):
+                say(f"import of {size.import_rows:,} people, round {number + 1} of {size.import_rounds}")
+                importing.round_of(one, size.import_rows, number, notebook)
     return notebook
 
 
@@ -60,7 +66,8 @@ def steps(size: Size, only: frozenset[str]) -> int:
     """How often `say` will be called."""
     races = 1 + len(RACES) * size.rounds if "races" in only else 0
     storms = 1 + size.storm_rounds + size.spread_rounds if "storms" in only else 0
-    return 1 + races + storms + (rules.steps(size.rounds) if "rules" in only else 0)
+    ruled = rules.steps(size.rounds) if "rules" in only else 0
+    return 1 + races + ruled + storms + (size.import_rounds if "imports" in only else 0)
 
 
 def _races(one: Stack, size: Size, notebook: Notebook, say: Say) -> None:

@@ -102,11 +102,16 @@ class Stack:
 
         `more` is configuration.
         """
+        database, environment = self.configured(name, rules + more)
+        self.postgres.sql(_AS_OWNER + _KNOWN_OURS.format(known=known), database.name)
+        return self._serve("api", ["cli.py", "api"], environment, database)
+
+    def configured(self, name: str, rules: str = policy.HEADER) -> tuple[Database, dict[str, str]]:
+        """A fresh database of ours of that name, and the environment of our processes on it."""
         if not self._migrated:
             self._migrate()
         database = self.postgres.database(name, template=_TEMPLATE)
-        self.postgres.sql(_AS_OWNER + _KNOWN_OURS.format(known=known), database.name)
-        return self._serve("api", ["cli.py", "api"], self._configured(database, rules + more), database)
+        return database, self._configured(database, rules)
 
     def restarted(self, api: Served) -> Served:
         """Our api anew on the same database: what it still had to ring for is forgotten with the old process."""

@@ -1,6 +1,7 @@
 """Cuts secrets out of what is kept, never out of what is answered (DESIGN §3.4)."""
 
 import re
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any
 
@@ -84,3 +85,8 @@ _LONGEST_NAME = 256
 """Characters; a longer name is taken for a secret's, so that the cache of names stays small."""
 _NAMING = ("name", "key", "attribute", "field", "targetAttribute", "external", "internal", "cymmetrifield")
 _VALUES = frozenset({"value", "values", "val", "defaultValue", "formVeriable", "mappedValue"})
+
+
+def ordinary(names: Iterable[str]) -> bool:
+    """Whether no secret can be where all names are among these and all values are text: then nothing need be cut."""
+    return all(_class_of(name[:_LONGEST_NAME]) == 0 and name not in _VALUES for name in names)

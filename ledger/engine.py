@@ -118,6 +118,16 @@ async def open_pool(store: Store, name: str, *, read_only: bool = False) -> Pool
     )
 
 
+async def connect_alone(store: Store, name: str, statement_timeout: float) -> Any:
+    """A bare connection for a long job, with the pool's plans. Its chunks do not wait for the disk: they are all
+    there or the last few are not, and the job says when it wants to be sure."""
+    connect_: Callable[..., Awaitable[Any]] = getattr(asyncpg, "connect")  # noqa: B009
+    settings = _server_settings(name, statement_timeout) | _ONE_PLAN | {"synchronous_commit": "off"}
+    connection = await connect_(store.url, timeout=5, server_settings=settings)
+    await _json_as_text(connection)
+    return connection
+
+
 async def _json_as_text(connection: Any) -> None:
     await connection.set_type_codec("jsonb", encoder=str, decoder=str, schema="pg_catalog")
 

@@ -1,11 +1,11 @@
 """Decides and records one delivery in one round trip (DESIGN §3.5)."""
 
-import hashlib
 import json
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from hashlib import sha256
 from typing import Literal
 from uuid import UUID
 
@@ -138,8 +138,13 @@ class Receipt:
 
 def commit_to(body: str) -> tuple[bytes, bytes]:
     """A fresh 128-bit salt and the SHA-256 commitment to the body's stored bytes (DESIGN §7)."""
+    return commit_to_bytes(body.encode())
+
+
+def commit_to_bytes(body: bytes) -> tuple[bytes, bytes]:
+    """The same for a body in UTF-8."""
     salt = os.urandom(16)
-    return salt, hashlib.sha256(_COMMITMENT_TAG + salt + body.encode()).digest()
+    return salt, sha256(_COMMITMENT_TAG + salt + body).digest()
 
 
 def plan_text(plan: Plan) -> str:
@@ -149,16 +154,15 @@ def plan_text(plan: Plan) -> str:
 
 def _lock(*parts: str) -> int:
     """As lock_key() in the store computes it."""
-    return int.from_bytes(hashlib.sha256("\x1f".join(parts).encode()).digest()[:8], "big", signed=True)
+    return int.from_bytes(sha256("\x1f".join(parts).encode()).digest()[:8], "big", signed=True)
 
 
 def locks(d: Delivery) -> list[int]:
     """The keys to lock, sorted: one order for everybody, so no deadlock."""
-    keys = [_lock("value", d.tenant, *pair) for pair in d.values]
     if d.person is not None:
-        keys.append(_lock("login", d.tenant, d.person.login))
-        if d.person.platform_id is not None:
-            keys.append(_lock("id", d.tenant, d.person.platform_id))
+        keys = locks_of(d.tenant, d.person.login, d.person.platform_id, d.values)
+    else:
+        keys = [_lock("value", d.tenant, *pair) for pair in d.values]
     if d.source_id is not None:
         keys.append(_lock("source", d.tenant, d.source_id))
     if d.brake is not None:
@@ -168,8 +172,23 @@ def locks(d: Delivery) -> list[int]:
     return keys
 
 
-async def receive(pool: Statements, d: Delivery) -> Receipt:
-    """One call of the store's receive(). Raises one of ledger.engine.StoreErrors if the store does not answer."""
+def locks_of(
+    tenant: str, login: str, platform_id: str | None, values: Sequence[tuple[str, str]]
+) -> list[int]:
+    """What receive() locks for a delivery about that person with those values, in no order."""
+    keys = [_lock("value", tenant, attribute, value) for attribute, value in values]
+    keys.append(_lock("login", tenant, login))
+    if platform_id is not None:
+        keys.append(_lock("id", tenant, platform_id))
+    return keys
+
+
+async def receive(pool: Statements, d: Delivery, *, locked: bool = False) -> Receipt:
+    """One call of the store's receive(). Raises one of ledger.engine.StoreErrors if the store does not answer.
+
+    `locked`: the caller's transaction holds the locks already, with those of others: taking one more now, out of
+    order, could wait for a hook that waits for the caller.
+    """
     salt, commitment = commit_to(d.body)
     person, fact = d.person, d.identity
     stems = [(place, stem) for place, wish in enumerate(d.wishes, 1) for stem in wish.stems]
@@ -178,7 +197,7 @@ async def receive(pool: Statements, d: Delivery) -> Receipt:
         d.tenant,
         d.id,
         d.hook,
-        locks(d),
+        [] if locked else locks(d),
         person and person.platform_id,
         person and person.login,
         person and person.new_subject,

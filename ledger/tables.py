@@ -347,3 +347,38 @@ lookups = Table(
     _text("key", key=True),
     _text("value"),
 )
+
+imports = Table(
+    "imports",
+    metadata,
+    _uuid("id", key=True),
+    _text("tenant"),
+    _text("file_hash"),
+    _text("mapping_hash"),
+    _text("actor"),
+    *(
+        Column(name, BigInteger, nullable=False, server_default=text("0"))
+        for name in ("line", "created", "updated", "unchanged", "older", "left_out")
+    ),
+    _time("started_at"),
+    _time("finished_at", null=True),
+    Index(
+        "imports_open",
+        "tenant",
+        "file_hash",
+        "mapping_hash",
+        unique=True,
+        postgresql_where=text("finished_at IS NULL"),
+    ),
+)
+
+import_findings = Table(
+    "import_findings",
+    metadata,
+    _uuid("import"),
+    Column("line", BigInteger, nullable=False),
+    _text("kind"),
+    _text("attribute"),
+    _text("other"),
+    Index("import_findings_import", "import", "line"),
+)

@@ -37,7 +37,7 @@ async def visit(
         async with engine.begin() as connection:
             yield connection
     except (SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as wrong:
-        raise OutOfReach(f"the store {_why(wrong)}") from None
+        raise OutOfReach(f"the store {why(wrong)}") from None
     finally:
         await engine.dispose()
 
@@ -49,12 +49,13 @@ async def look(store: Store) -> AsyncGenerator[Pool]:
     try:
         yield pool
     except StoreErrors as wrong:
-        raise OutOfReach(f"the store {_why(wrong)}") from None
+        raise OutOfReach(f"the store {why(wrong)}") from None
     finally:
         await pool.close()
 
 
-def _why(wrong: Exception) -> str:
+def why(wrong: Exception) -> str:
+    """What a lost, slow or refusing store is, in words that follow "the store"."""
     cause = wrong.orig if isinstance(wrong, DBAPIError) else wrong
     state = getattr(cause, "sqlstate", None)
     if isinstance(state, str):

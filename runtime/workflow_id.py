@@ -11,7 +11,11 @@ def workflow_id(tenant: str, login: str | None, subject: UUID) -> str:
 
     A login outside the plain charset is written as `~` and the hex of its UTF-8, at most 32 bytes of it.
     """
-    short = subject.hex[-12:]
+    return workflow_id_of(tenant, login, subject.hex[-12:])
+
+
+def workflow_id_of(tenant: str, login: str | None, short: str) -> str:
+    """The same, from the last 12 digits of the subject's id."""
     if login is None:
         return f"user-lifecycle:{tenant}:{short}"
     plain = login if _PLAIN.fullmatch(login) else f"~{login.encode(errors='replace')[:32].hex()}"

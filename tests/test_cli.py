@@ -18,6 +18,7 @@ COMMANDS = [
     ("gaps",),
     ("ledger", "search"),
     ("config", "check"),
+    ("import",),
     ("redrive",),
     ("skip",),
     ("pause",),

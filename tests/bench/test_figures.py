@@ -1,7 +1,7 @@
 """What is reported: a median over rounds, with its spread."""
 
 from bench.figures import Figure, Notebook
-from bench.rounds import FULL, QUICK, spread_users, steps
+from bench.rounds import FULL, PARTS, QUICK, spread_users, steps
 
 
 def test_a_figure_is_the_median_of_its_rounds() -> None:
@@ -18,9 +18,9 @@ def test_ratios_with_an_aim_come_first_in_their_order() -> None:
 
 
 def test_the_full_bench_has_at_least_seven_rounds_of_everything() -> None:
-    assert min(FULL.rounds, FULL.storm_rounds, FULL.spread_rounds) >= 7
+    assert min(FULL.rounds, FULL.storm_rounds, FULL.spread_rounds, FULL.import_rounds) >= 7
     assert FULL.gap == (0.5, 5.0)
-    assert steps(QUICK, frozenset({"races", "storms"})) < steps(FULL, frozenset({"races", "storms"}))
+    assert steps(QUICK, PARTS) < steps(FULL, PARTS)
 
 
 def test_a_spread_storm_grows_with_the_naive_sides_speed() -> None:

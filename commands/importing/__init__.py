@@ -1,0 +1,1 @@
+"""`./hookledger import`: people from a file, as if their facts had come."""
