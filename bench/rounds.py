@@ -35,7 +35,7 @@ class Size:
 
 
 FULL = Size(7, 3.0, 5.0, 7, 60, 7, (0.5, 5.0), 2.6, 7, 50_000)
-QUICK = Size(1, 0.8, 1.5, 1, 8, 1, (0.05, 0.2), 1.6, 1, 10_000)
+QUICK = Size(1, 0.8, 1.5, 1, 8, 1, (0.05, 0.2), 1.6, 1, 6_000)
 PARTS = frozenset({"races", "storms", "imports"})
 
 
