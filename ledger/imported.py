@@ -31,6 +31,8 @@ _COLUMNS = {
     ),
 }
 _FIRST = bigint_field(1)
+_COMMITTED = bytes_field(bytes(32))[:4]
+"""Goes before the 32 bytes of a commitment."""
 
 Rows = tuple[bytes, ...]
 """One person's, for each table in the order of `_COLUMNS`, one after the other where there are several."""
@@ -69,19 +71,20 @@ class RowMaker:
     ) -> Rows:
         """What is written of a person whom nobody has told of before. Ids are the 16 bytes of a uuid."""
         salt, commitment = commit_to_bytes(body)
-        who = subject + UUID_NEXT + delivery
-        commitment = bytes_field(commitment)
-        handles = self._handle + subject + self._login + text_field(login)
+        join = b"".join
+        who = join((subject, UUID_NEXT, delivery))
+        told = join((_COMMITTED, commitment, TIME))
+        handles = join((self._handle, subject, self._login, text_field(login)))
         if platform_id is not None:
-            handles += self._handle + subject + self._id + text_field(platform_id)
+            handles = join((handles, self._handle, subject, self._id, text_field(platform_id)))
         return (
-            self._subject + subject + self._seq + text_field(workflow_id) + TIME,
+            join((self._subject, subject, self._seq, text_field(workflow_id), TIME)),
             handles,
-            self._delivery + delivery + UUID_NEXT + subject + self._told + commitment + TIME,
-            self._body + delivery + bytes_field(salt) + bytes_field(body),
-            self._identity + who + self._state(fact),
+            join((self._delivery, delivery, UUID_NEXT, subject, self._told, told)),
+            join((self._body, delivery, bytes_field(salt), bytes_field(body))),
+            join((self._identity, who, self._state(fact))),
             self._values(subject, fact, values),
-            self._entry + who + self._entered + commitment + TIME,
+            join((self._entry, who, self._entered, told)),
         )
 
     def _state(self, fact: Fact) -> bytes:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from hashlib import sha256
+from struct import Struct
 from typing import Literal
 from uuid import UUID
 
@@ -152,9 +153,12 @@ def plan_text(plan: Plan) -> str:
     return json.dumps(plan.to_row(), separators=(",", ":"))
 
 
+_signed = Struct(">q").unpack
+
+
 def _lock(*parts: str) -> int:
     """As lock_key() in the store computes it."""
-    return int.from_bytes(sha256("\x1f".join(parts).encode()).digest()[:8], "big", signed=True)
+    return _signed(sha256("\x1f".join(parts).encode()).digest()[:8])[0]
 
 
 def locks(d: Delivery) -> list[int]:
@@ -176,11 +180,12 @@ def locks_of(
     tenant: str, login: str, platform_id: str | None, values: Sequence[tuple[str, str]]
 ) -> list[int]:
     """What receive() locks for a delivery about that person with those values, in no order."""
-    keys = [_lock("value", tenant, attribute, value) for attribute, value in values]
-    keys.append(_lock("login", tenant, login))
+    # As _lock() does it, written out: an import does this some million times.
+    names = [f"value\x1f{tenant}\x1f{attribute}\x1f{value}" for attribute, value in values]
+    names.append(f"login\x1f{tenant}\x1f{login}")
     if platform_id is not None:
-        keys.append(_lock("id", tenant, platform_id))
-    return keys
+        names.append(f"id\x1f{tenant}\x1f{platform_id}")
+    return [_signed(sha256(name.encode()).digest()[:8])[0] for name in names]
 
 
 async def receive(pool: Statements, d: Delivery, *, locked: bool = False) -> Receipt:

@@ -21,7 +21,7 @@ from settings import Unique
 
 _STATE = frozenset({"status", "version", "updated"})
 _NOTHING = fact_of({})
-_DATES = ("dateOfBirth", "startDate", "endDate")
+_DATES = frozenset({"dateOfBirth", "startDate", "endDate"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,10 @@ class Preparer:
         self.job = job
         self._maker = RowMaker(job.tenant, job.actor, job.code_version, job.rules_hash)
         self._cells = CellReader(job.columns or Columns(0, ()), job.max_depth)
-        self._forms = {u.attribute: u.form for u in job.unique if u.form in ("mobile", "email")}
+        doubts = {"mobile": ("+", "no number"), "email": ("@", "no address")}
+        self._signs = {u.attribute: doubts[u.form][0] for u in job.unique if u.form in doubts}
+        """What a normal form has if it is one: without, it is only text."""
+        self._kinds = {u.attribute: doubts[u.form][1] for u in job.unique if u.form in doubts}
         self._told_by = f',"import":{{"file":"{job.file}","line":'.encode()
 
     def chunk(self, raw: RawChunk) -> Chunk:
@@ -118,7 +121,11 @@ class Preparer:
             findings.append(Finding(line, "no login"))
             return None
         found = self.of_user(line, user, form)
-        self._doubt(found, findings)
+        for attribute, value in found.values:
+            if attribute in self._signs and self._signs[attribute] not in value:
+                findings.append(Finding(line, self._kinds[attribute], attribute))
+        if not _DATES.isdisjoint(user):
+            _doubt_dates(found, findings)
         return found
 
     def again(self, row: Row) -> Person:
@@ -156,20 +163,14 @@ class Preparer:
             self.body(person),
         )
 
-    def _doubt(self, person: Person, findings: list[Finding]) -> None:
-        """What is kept as it is, but cannot be what its name says."""
-        for attribute, value in person.values:
-            form = self._forms.get(attribute)
-            if form == "mobile" and not value.startswith("+"):
-                findings.append(Finding(person.line, "no number", attribute))
-            elif form == "email" and "@" not in value:
-                findings.append(Finding(person.line, "no address", attribute))
-        for name in _DATES:
-            value = person.user.get(name)
-            if value and not _is_date(value):
-                finding = Finding(person.line, "no date", name)
-                if finding not in findings[-len(_DATES) :]:
-                    findings.append(finding)
+
+def _doubt_dates(person: Person, findings: list[Finding]) -> None:
+    for name in sorted(_DATES):
+        value = person.user.get(name)
+        if value and not _is_date(value):
+            finding = Finding(person.line, "no date", name)
+            if finding not in findings[-len(_DATES) :]:
+                findings.append(finding)
 
 
 def _is_date(value: Any) -> bool:
