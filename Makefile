@@ -35,7 +35,7 @@ format: $(ENVIRONMENT)  ## Formats, and mends what the linter can mend
 bench: $(ENVIRONMENT)  ## Measures against the bare references; the last line is one JSON object
 	@$(RUN) bench $(ARGS)
 
-bench-quick: $(ENVIRONMENT)  ## The same in under a minute, with wider noise
+bench-quick: $(ENVIRONMENT)  ## Races and storms in under a minute, with wider noise
 	@$(RUN) bench --quick $(ARGS)
 
 clean:  ## Removes caches; the environment and the data stay

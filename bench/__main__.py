@@ -18,7 +18,7 @@ from rich.progress import (
 from rich.table import Table
 
 from bench.figures import AIMS, Figure
-from bench.rounds import FULL, PARTS, QUICK, measure, steps
+from bench.rounds import FULL, PARTS, QUICK, QUICK_PARTS, measure, steps
 from bench.stack import BenchError
 from dev.processes import StackError
 
@@ -31,14 +31,17 @@ def main(
     ] = False,
     rounds: Annotated[int | None, typer.Option(min=1, help="Rounds of everything, instead of 7.")] = None,
     only: Annotated[
-        str, typer.Option(help="races, rules, storms, imports: some of them, by commas.")
-    ] = ",".join(sorted(PARTS)),
+        str | None,
+        typer.Option(
+            help="races, rules, storms, imports: some of them, by commas. All, or races and storms if quick."
+        ),
+    ] = None,
 ) -> None:
     """Measures Hookledger against the bare references kept beside it."""
     size = QUICK if quick else FULL
     if rounds:
         size = replace(size, rounds=rounds, storm_rounds=rounds, spread_rounds=rounds, import_rounds=rounds)
-    parts = frozenset(only.split(","))
+    parts = frozenset(only.split(",")) if only else QUICK_PARTS if quick else PARTS
     columns = (
         SpinnerColumn(),
         TextColumn("{task.description}"),

@@ -38,8 +38,10 @@ class Size:
 
 
 FULL = Size(7, 3.0, 5.0, 7, 60, 7, (0.5, 5.0), 2.6, 1_000_000, 7, 50_000)
-QUICK = Size(1, 0.8, 1.5, 1, 8, 1, (0.05, 0.2), 1.6, 50_000, 1, 6_000)
+QUICK = Size(1, 0.6, 1.2, 1, 6, 1, (0.05, 0.2), 1.6, 20_000, 1, 3_000)
 PARTS = frozenset({"races", "rules", "storms", "imports"})
+QUICK_PARTS = frozenset({"races", "storms"})
+"""What fits into a minute; the others are quick by name: --quick --only rules,imports."""
 
 
 def measure(size: Size, say: Say, only: frozenset[str] = PARTS) -> Notebook:
