@@ -1,6 +1,6 @@
 """One authenticated, parsed delivery, as the rest of the answer path sees it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from uuid import UUID
 
 from api.caller import Caller
@@ -19,9 +19,9 @@ class Heard:
     caller: Caller
     tenant: Tenant
     policy: Policy
-    request: Json
-    user: Json
-    raw: bytes
+    request: Json = field(repr=False)
+    user: Json = field(repr=False)
+    raw: bytes = field(repr=False)
     only_request: bool
     """The body holds the request and nothing beside it."""
     source_id: str | None

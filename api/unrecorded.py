@@ -3,7 +3,7 @@
 import logging
 from collections import Counter, deque
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -21,7 +21,7 @@ class Late:
     """One answer. `heard` is without its request, which is `kept`: JSON, its secrets cut."""
 
     heard: Heard
-    kept: bytes
+    kept: bytes = field(repr=False)
     verdict: str
     codes: tuple[str, ...]
     said: Mapping[str, object] | None

@@ -1,7 +1,7 @@
 """What a hook is: its names, its shape, what it decides and how it answers."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Literal
 
@@ -25,8 +25,8 @@ class Kind(StrEnum):
 class Question:
     """One delivery as the hook sees it: the request, the user in it, who asks, and what the tenant's rules say."""
 
-    request: Json
-    user: Json
+    request: Json = field(repr=False)
+    user: Json = field(repr=False)
     tenant: Tenant
     policy: Policy
     opinion: Opinion

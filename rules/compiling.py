@@ -29,6 +29,11 @@ HOOKS = (
 ORDER = ("enrich", "naming", "validate", "policy_map", "deprovision")
 """Rules of a kind speak before those of the next: what is set is validated."""
 
+_DECIDES = {
+    "region", "unique", "hold_seconds", "leavers_release_days", "deprovision", "answer_shape", "degraded",
+}  # fmt: skip
+"""Of a tenant's settings what decides, by name: others hold secrets, and this text is kept for good."""
+
 Decisions = Mapping[str, PythonDecision]
 
 
@@ -235,7 +240,7 @@ class _Compiler:
             name: hashlib.sha256(json.dumps(sorted(rows.items())).encode()).hexdigest()
             for name, rows in self.tables.items()
         }
-        whole = self.tenant.model_dump(mode="json", exclude={"token", "rules", "limits"}) | {
+        whole = self.tenant.model_dump(mode="json", include=_DECIDES) | {
             "rules": rules,
             "tables": tables,
         }

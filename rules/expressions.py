@@ -4,7 +4,7 @@ import difflib
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any, Literal
@@ -56,9 +56,9 @@ class Asked:
 
     hook: str
     tenant: str
-    request: Mapping[str, Any]
-    user: Mapping[str, Any]
-    before: Mapping[str, Any] | None = None
+    request: Mapping[str, Any] = field(repr=False)
+    user: Mapping[str, Any] = field(repr=False)
+    before: Mapping[str, Any] | None = field(default=None, repr=False)
     now: datetime | None = None
 
     @cached_property

@@ -23,17 +23,17 @@ class Finding:
     code: str | None = None
     attributes: tuple[str, ...] = ()
     words: str = ""
-    value: Any = None
+    value: Any = field(default=None, repr=False)
 
 
 @dataclass
 class Opinion:
     """What all rules said of one delivery, and what follows from those that are on."""
 
-    user: dict[str, Any]
+    user: dict[str, Any] = field(repr=False)
     """As sent, or as the rules changed it."""
     findings: list[Finding] = field(default_factory=list[Finding])
-    changed: dict[str, Any] = field(default_factory=dict[str, Any])
+    changed: dict[str, Any] = field(default_factory=dict[str, Any], repr=False)
     """Attribute to value: what the rules changed."""
     wishes: list[Wish] = field(default_factory=list[Wish])
     refusal: Finding | None = None

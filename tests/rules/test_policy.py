@@ -241,4 +241,12 @@ def test_the_hash_names_what_decides_and_nothing_else() -> None:
 
     assert policy(rules).hash == policy(rules).hash
     assert policy(rules).hash != policy(rules.replace('"A"', '"B"')).hash
-    assert "s" * 48 not in policy(rules).text
+
+
+def test_the_text_behind_the_hash_holds_no_secret() -> None:
+    platform = {"url": "https://as100.example", "token": "p" * 48}
+    text = policy("", platform=platform).text
+
+    assert tenant("", platform=platform).platform is not None
+    assert "s" * 48 not in text
+    assert "p" * 48 not in text
