@@ -201,9 +201,15 @@ def test_no_secret_survives_at_any_depth(value: Any) -> None:
     assert json.dumps(value) == before
 
 
-@given(st.dictionaries(_names, _json, max_size=4))
+_ordinary_names = st.text("bcdfghjklmnqrstuvxyzBCDFGHJKLMNQRSTUVXYZ0123456789_.-ßé世", max_size=8)
+"""The letters that are missing here, a secret's name needs."""
+_ordinary = st.recursive(
+    _plain,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(_ordinary_names, inner, max_size=3),
+    max_leaves=12,
+)
+
+
+@given(st.dictionaries(_ordinary_names, _ordinary, max_size=4))
 def test_what_holds_no_secret_is_the_same_object(user: dict[str, Any]) -> None:
-    """Ordinary names, but the few letters that chance makes of pin, otp and pwd."""
-    text = json.dumps(user).lower()
-    if not any(word in text for word in ("pin", "otp", "pwd", "token")):
-        assert cut(user, DEPTH) is user
+    assert cut(user, DEPTH) is user
