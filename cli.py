@@ -3,7 +3,7 @@
 import asyncio
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -27,6 +27,8 @@ config = typer.Typer(
     no_args_is_help=True, help="The configuration, hookledger.toml or what HOOKLEDGER_CONFIG names: check."
 )
 rules = typer.Typer(no_args_is_help=True, help="The rules that tenants write: list, report, test.")
+key = typer.Typer(no_args_is_help=True, help="Keys of those who ask the ledger over HTTP: new, list, revoke.")
+app.add_typer(key, name="key", rich_help_panel=_ACT)
 app.add_typer(rules, name="rules", rich_help_panel=_LOOK)
 app.add_typer(ledger, name="ledger", rich_help_panel=_LOOK)
 app.add_typer(new, name="new", rich_help_panel=_DEVELOP)
@@ -84,6 +86,27 @@ def api(
     if certificate and key:
         tls = configuration.Tls(certificate=certificate, key=key)
         settings = settings.model_copy(update={"api": settings.api.model_copy(update={"tls": tls})})
+    start_logging()
+    serve(settings, host, port)
+
+
+@app.command(rich_help_panel=_RUN)
+def query(
+    host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on.")] = None,
+    certificate: Annotated[Path | None, typer.Option(help="PEM file, for https.", exists=True)] = None,
+    key: Annotated[Path | None, typer.Option(help="The certificate's key, in PEM.", exists=True)] = None,
+) -> None:
+    """Runs the listener on which the ledger is asked over HTTP. Options go before hookledger.toml."""
+    from api.query.serve import serve
+    from runtime.logs import start_logging
+
+    if (certificate is None) is not (key is None):
+        stop("--certificate and --key: give both, or neither")
+    settings = load()
+    if certificate and key:
+        tls = configuration.Tls(certificate=certificate, key=key)
+        settings = settings.model_copy(update={"query": settings.query.model_copy(update={"tls": tls})})
     start_logging()
     serve(settings, host, port)
 
@@ -387,6 +410,57 @@ def release(
     from commands.deeds import Deeds
 
     asyncio.run(Deeds(load(), reason, actor).release(tenant))
+
+
+@key.command("new")
+def key_new(
+    role: Annotated[
+        Literal["auditor", "operator", "admin"],
+        typer.Option(help="auditor reads; operator also redrives, skips, releases; admin also makes keys."),
+    ],
+    label: Annotated[str, typer.Option(help="What it is for, such as a program's name; no person's.")],
+    reason: Reason,
+    tenant: Annotated[
+        str | None, typer.Option(help="The only tenant that it sees, by its name in hookledger.toml.")
+    ] = None,
+    all_tenants: Annotated[bool, typer.Option("--all-tenants", help="It sees every tenant.")] = False,
+    expires: Annotated[str, typer.Option(help="How long it lives: 8h, 90d, at most 366d.")] = "90d",
+    actor: Actor = None,
+    as_json: AsJson = False,
+) -> None:
+    """Makes a key and prints it, this once; only its hash is kept."""
+    from commands.keys import new as make
+
+    settings = load()
+    if (tenant is None) is not all_tenants:
+        stop("--tenant and --all-tenants: give one of them, so that nobody sees more than was meant")
+    seen = known_tenant(settings, tenant)
+    asyncio.run(make(settings, role, seen, expires, label, reason, actor, as_object=as_json))
+
+
+@key.command("list")
+def key_list(
+    tenant: Tenant = None,
+    all_: Annotated[bool, typer.Option("--all", help="Also those that expired or were revoked.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Lists keys: what they may, for whom, until when, when last used. --json: one key a line."""
+    from commands.keys import listing
+
+    settings = load()
+    asyncio.run(listing(settings, known_tenant(settings, tenant), ended=all_, lines=as_json))
+
+
+@key.command("revoke")
+def key_revoke(
+    id_: Annotated[str, typer.Argument(metavar="KEY", help="Its id from key list, or the key itself.")],
+    reason: Reason,
+    actor: Actor = None,
+) -> None:
+    """Ends a key at once."""
+    from commands.keys import revoke
+
+    asyncio.run(revoke(load(), id_, reason, actor))
 
 
 @app.command(rich_help_panel=_ACT)

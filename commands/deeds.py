@@ -6,10 +6,6 @@ from dataclasses import dataclass
 from typing import TypeVar
 from uuid import UUID
 
-import uuid_utils
-from temporalio.service import RPCError
-
-from activities._registry import registry
 from commands.ending import stop
 from commands.output import console
 from ledger.engine import Connection
@@ -17,9 +13,7 @@ from ledger.named import Named, find_people
 from ledger.operate import Deed, Done, NoSuchWork, Order, operate, release_brake
 from ledger.visit import OutOfReach, visit
 from rules.normal import login
-from runtime.bell import Ring, ring
-from runtime.client import connect
-from runtime.version import code_version
+from runtime.deeds import order, ring_after
 from settings import Settings
 
 T = TypeVar("T")
@@ -41,8 +35,8 @@ class Deeds:
             id_ = UUID(delivery)
         except ValueError:
             stop(f"{delivery} is no receipt id: copy it from ./hookledger failures or ledger search")
-        order = self._order(deed, delivery=id_, activity=activity, tenant=tenant)
-        done = await self._done(lambda connection: operate(connection, order))
+        ordered = self._order(deed, delivery=id_, activity=activity, tenant=tenant)
+        done = await self._done(lambda connection: operate(connection, ordered))
         words = {"redrive": "to run again", "skip": "skipped"}[deed]
         console().print(f"{done.count} {'piece' if done.count == 1 else 'pieces'} of work {words}")
         await self._ring(done)
@@ -51,8 +45,8 @@ class Deeds:
         """Pauses or resumes everything of one person."""
         names = {user, login(user)}
         person = self._only(user, await self._done(lambda c: find_people(c, names, tenant)))
-        order = self._order(deed, subject=person.subject, tenant=person.tenant)
-        done = await self._done(lambda connection: operate(connection, order))
+        ordered = self._order(deed, subject=person.subject, tenant=person.tenant)
+        done = await self._done(lambda connection: operate(connection, ordered))
         console().print(f"{user} of {done.tenant} is {deed}d", markup=False)
         if deed == "resume":
             await self._ring(done)
@@ -61,8 +55,8 @@ class Deeds:
         """Lets runDeprovision answer true again."""
         if tenant not in self.settings.tenants:
             stop(f"no tenant {tenant}; configured are {', '.join(self.settings.tenants)}")
-        order = self._order("release brake", tenant=tenant)
-        await self._done(lambda connection: release_brake(connection, order))
+        ordered = self._order("release brake", tenant=tenant)
+        await self._done(lambda connection: release_brake(connection, ordered))
         console().print(f"the brake of {tenant} is off: runDeprovision is answered as configured again")
 
     def _order(
@@ -76,12 +70,11 @@ class Deeds:
     ) -> Order:
         if not self.reason.strip():
             stop("--reason is empty: an auditor will read it")
-        return Order(
-            deed=deed,
-            actor=self.actor or f"os:{getpass.getuser()}",
-            reason=self.reason.strip(),
-            new_id=UUID(int=uuid_utils.uuid7().int),
-            code_version=code_version(tuple(registry())),
+        actor = self.actor or f"os:{getpass.getuser()}"
+        return order(
+            deed,
+            actor,
+            self.reason.strip(),
             tenant=tenant,
             delivery=delivery,
             activity=activity,
@@ -105,17 +98,5 @@ class Deeds:
 
     async def _ring(self, done: Done) -> None:
         """The store is the truth: a ring that fails is one that the sweep makes good."""
-        temporal, sweep = self.settings.temporal, self.settings.sweep
-        try:
-            client = await connect(lazy=True)
-            await ring(
-                client,
-                temporal,
-                Ring(done.subject, done.workflow_id, done.tenant, done.login, done.seq, "operator"),
-            )
-        except (RPCError, RuntimeError, OSError) as wrong:
-            within = sweep.quiet + sweep.interval
-            console().print(
-                f"Temporal is out of reach ({type(wrong).__name__}): the sweep will pick it up, "
-                f"{within:.0f} s after Temporal and a worker are back at the latest"
-            )
+        if words := await ring_after(self.settings, done):
+            console().print(words)

@@ -1,6 +1,7 @@
-"""What operators do to work: redrive, skip, pause, resume; each is a delivery of its own, with actor and reason."""
+"""What operators do: redrive, skip, pause, resume and the like; each is a delivery of its own, with actor and reason."""
 
 import json
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any, Literal
 from uuid import UUID
@@ -10,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ledger.receive import commit_to
 
-Deed = Literal["redrive", "skip", "pause", "resume", "release brake"]
+Deed = Literal["redrive", "skip", "pause", "resume", "release brake", "key made", "key revoked"]
 OPERATOR = "operator"
 """The hook of operators' deliveries."""
 
@@ -94,6 +95,19 @@ _ENTRY = text("""
       FROM unnest(CAST(:activities AS text[])) AS a
 """)
 
+_TENANT_OF = text(
+    "SELECT tenant FROM deliveries WHERE id = :delivery AND tenant = ANY (CAST(:tenants AS text[]))"
+)
+
+
+async def tenant_of(connection: AsyncConnection, delivery: UUID, tenants: Collection[str]) -> str:
+    """Whose delivery it is, if it is of one of these tenants. Raises NoSuchWork."""
+    values = {"delivery": delivery, "tenants": list(tenants)}
+    tenant = (await connection.execute(_TENANT_OF, values)).scalar_one_or_none()
+    if tenant is None:
+        raise NoSuchWork("no such delivery")
+    return tenant
+
 
 async def operate(connection: AsyncConnection, order: Order) -> Done:
     """Does and records one deed; commits nothing itself. Raises NoSuchWork."""
@@ -151,7 +165,12 @@ async def release_brake(connection: AsyncConnection, order: Order) -> None:
     """Lets runDeprovision answer true again. Raises NoSuchWork if the brake has not stopped it."""
     if (await connection.execute(_RELEASE, {"tenant": order.tenant})).first() is None:
         raise NoSuchWork(f"the brake of {order.tenant} is not on")
-    body = json.dumps({"request": {"deed": order.deed, "reason": order.reason}})
+    await record(connection, order)
+
+
+async def record(connection: AsyncConnection, order: Order, **detail: str) -> None:
+    """Records a deed that is about a tenant and nobody in particular. `detail` names ids, never a person."""
+    body = json.dumps({"request": {"deed": order.deed, "reason": order.reason, **detail}})
     salt, commitment = commit_to(body)
     common: dict[str, Any] = {
         "id": order.new_id,
@@ -163,5 +182,10 @@ async def release_brake(connection: AsyncConnection, order: Order) -> None:
     }
     await connection.execute(_DELIVERY, common | {"verdict": order.deed})
     await connection.execute(_BODY, {"id": order.new_id, "salt": salt, "body": body})
-    entry = {"outcome": order.deed, "code_version": order.code_version, "activities": [None], "detail": "{}"}
+    entry = {
+        "outcome": order.deed,
+        "code_version": order.code_version,
+        "activities": [None],
+        "detail": json.dumps(detail),
+    }
     await connection.execute(_ENTRY, common | entry)

@@ -382,3 +382,20 @@ import_findings = Table(
     _text("other"),
     Index("import_findings_import", "import", "line"),
 )
+
+keys = Table(
+    "keys",
+    metadata,
+    _text("id", key=True),
+    Column("hash", LargeBinary, nullable=False),
+    _text("role"),
+    _text("tenant", null=True),
+    _text("label"),
+    _text("made_by"),
+    _time("made_at"),
+    _time("expires_at"),
+    _time("revoked_at", null=True),
+    _text("revoked_by", null=True),
+    _time("last_used_at", null=True),
+    CheckConstraint("role IN ('auditor', 'operator', 'admin')"),
+)

@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal, Self, cast
 from pydantic import (
     Field,
     ValidationError,
+    ValidationInfo,
     field_validator,
     model_validator,
 )
@@ -22,9 +23,11 @@ from settings.limits import Limits
 from settings.mistakes import Mistake, TableError, Where, in_words
 from settings.places import Placed, Places, unreadable
 from settings.platform import Platform, safe_address
-from settings.references import File, Free, Referenced, ReferencedIfThere
+from settings.query import Query
+from settings.references import Free, Referenced, ReferencedIfThere
 from settings.rules import KINDS, Attribute, Code, Mode, Rules, looks_like, merge
 from settings.table import Table
+from settings.tls import Tls
 from settings.windows import Watch, Windows
 
 _KEY_BYTES = {"HS256": 32, "HS384": 48, "HS512": 64}
@@ -55,13 +58,6 @@ Prefix = Annotated[
     looks_like(r"(/[^/\s?#{}]+)*", 'must be "", or begin with / and not end with it, as "/webhook" does'),
 ]
 Postgres = Annotated[str, looks_like(r"postgres(ql)?://.+", "must begin with postgresql://")]
-
-
-class Tls(Table):
-    """PEM files, relative to the configuration file."""
-
-    certificate: File
-    key: File
 
 
 class Api(Table):
@@ -250,6 +246,7 @@ class Settings(Table):
     bell: Bell = Bell()
     sweep: Sweep = Sweep()
     watch: Watch = Watch()
+    query: Query = Query()
     activities: dict[str, dict[str, Free]] = Field(default_factory=dict[str, dict[str, Any]], repr=False)
 
     @field_validator("fingerprint_key")
@@ -269,6 +266,12 @@ class Settings(Table):
             else tenant.model_copy(update={"token": tenant.token.model_copy(update={"tenant_id": name})})
             for name, tenant in tenants.items()
         }
+
+    @field_validator("query")
+    @classmethod
+    def _grants_in_tenants(cls, query: Query, info: ValidationInfo) -> Query:
+        query.check_grants(info.data.get("tenants", {}))
+        return query
 
 
 def load(path: Path | None = None, check: Check | None = None) -> Settings:

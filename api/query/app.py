@@ -1,0 +1,144 @@
+"""The application that answers questions about the ledger; everything it needs is made in its lifespan."""
+
+import contextlib
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+
+import uuid_utils
+from fastapi import FastAPI
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from api.health import live
+from api.problems import Problem, respond
+from api.query.bounds import Bounds
+from api.query.deeds import Deeds, OnBrake, OnWork
+from api.query.desk import Desk
+from api.query.door import Door
+from api.query.keys import Keys, NewKeyAsked, Revocation
+from api.query.oidc import Oidc
+from api.query.openapi import DOCUMENT, Route, add, with_security
+from ledger.engine import Engine, EngineErrors, connect
+from ledger.keys import takes_keys
+from runtime.client import connect as connect_temporal
+from settings import Settings
+
+_DESCRIPTION = "Asks the ledger. Every call carries a key (`./hookledger key new`) or a token of the identity provider as a bearer."
+_DOOR_SECONDS = 5.0
+
+
+def make_query_app(settings: Settings) -> FastAPI:
+    """The application, not yet started. Starting needs neither store nor Temporal nor identity provider."""
+    query = settings.query
+    # Two engines: who is let in must not wait behind what others are still reading.
+    door = connect(settings.store.url, name="hookledger query", pool_size=2, statement_timeout=_DOOR_SECONDS)
+    engine = connect(
+        settings.store.url,
+        name="hookledger query",
+        pool_size=query.connections,
+        statement_timeout=query.statement_timeout,
+    )
+    oidc = Oidc(query.oidc) if query.oidc else None
+    desk = Desk(Door(door, oidc), Bounds(query), query.longest)
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
+        app.state.temporal = await connect_temporal(lazy=True)
+        try:
+            yield
+        finally:
+            if oidc:
+                await oidc.close()
+            with contextlib.suppress(EngineErrors):
+                await door.dispose()
+                await engine.dispose()
+
+    async def ready(_: Request) -> Response:
+        try:
+            async with door.connect() as connection:
+                await takes_keys(connection)
+        except EngineErrors:
+            return JSONResponse({"status": "not ready", "store": "out of reach, or not migrated"}, 503)
+        return JSONResponse({"status": "ready", "store": "ok"})
+
+    app = FastAPI(
+        title="Hookledger: the ledger",
+        description=_DESCRIPTION,
+        version="0.1.0",
+        lifespan=lifespan,
+        redirect_slashes=False,
+        openapi_url=DOCUMENT,
+        # The page that FastAPI has loads scripts from elsewhere; on this origin there will be sessions.
+        docs_url=None,
+        redoc_url=None,
+    )
+    app.add_api_route("/health/live", live, include_in_schema=False)
+    app.add_api_route("/health/ready", ready, include_in_schema=False)
+    app.add_exception_handler(HTTPException, _not_here)
+    for route in (*_of_operators(settings, engine), *_of_admins(settings, engine)):
+        add(app, route, desk.endpoint(route.handler))
+    with_security(app)
+    return app
+
+
+def _of_operators(settings: Settings, engine: Engine) -> tuple[Route, ...]:
+    deeds = Deeds(settings, engine)
+    return (
+        Route(
+            "POST",
+            "/ledger/deeds/redrive",
+            "redrive",
+            "Runs work of a delivery again that failed, was refused or is held; named, also what went well",
+            "operator",
+            deeds.on_work("redrive"),
+            OnWork,
+        ),
+        Route(
+            "POST",
+            "/ledger/deeds/skip",
+            "skip",
+            "Gives up open work of a delivery, so that what waits behind it goes on",
+            "operator",
+            deeds.on_work("skip"),
+            OnWork,
+        ),
+        Route(
+            "POST",
+            "/ledger/deeds/release-brake",
+            "release brake",
+            "Lets runDeprovision be answered as configured again",
+            "operator",
+            deeds.release,
+            OnBrake,
+        ),
+    )
+
+
+def _of_admins(settings: Settings, engine: Engine) -> tuple[Route, ...]:
+    keys = Keys(settings, engine)
+    return (
+        Route("GET", "/ledger/keys", "keys", "Keys that are good", "admin", keys.listing),
+        Route(
+            "POST", "/ledger/keys", "key new", "Makes a key, shown this once", "admin", keys.make, NewKeyAsked
+        ),
+        Route(
+            "POST",
+            "/ledger/keys/revoke",
+            "key revoke",
+            "Ends a key at once",
+            "admin",
+            keys.revoke,
+            Revocation,
+        ),
+    )
+
+
+async def _not_here(_: Request, wrong: Exception) -> Response:
+    status = wrong.status_code if isinstance(wrong, HTTPException) else 500
+    code, words = {
+        404: ("not_found", "There is nothing here: GET /ledger lists what can be asked."),
+        405: ("method", "This is not asked by that method."),
+    }.get(status, ("refused", "The call was turned away."))
+    headers = wrong.headers if isinstance(wrong, HTTPException) else None
+    return respond(Problem(status, code, words, headers), str(uuid_utils.uuid7()))

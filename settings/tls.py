@@ -1,0 +1,11 @@
+"""The certificate of a listener: `tls = { certificate = "…", key = "…" }`."""
+
+from settings.references import File
+from settings.table import Table
+
+
+class Tls(Table):
+    """PEM files, relative to the configuration file."""
+
+    certificate: File
+    key: File
