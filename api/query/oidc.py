@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
+from urllib.parse import quote_plus
 
 import httpx
 from authlib.oauth2.auth import ClientAuth
@@ -152,10 +153,14 @@ class Oidc:
         """The tokens for a code."""
         s = self._settings
         methods = provider.metadata.get("token_endpoint_auth_methods_supported", ["client_secret_basic"])
-        method = "client_secret_basic" if "client_secret_basic" in methods else "client_secret_post"
-        address, headers, body = ClientAuth(
-            s.client_id, s.client_secret, method if s.client_secret else "none"
-        ).prepare(
+        if s.client_secret is None:
+            client = ClientAuth(s.client_id, None, "none")
+        elif "client_secret_basic" in methods:
+            # Encoded as RFC 6749, 2.3.1 says: a secret may hold any sign.
+            client = ClientAuth(quote_plus(s.client_id), quote_plus(s.client_secret), "client_secret_basic")
+        else:
+            client = ClientAuth(s.client_id, s.client_secret, "client_secret_post")
+        address, headers, body = client.prepare(
             "POST",
             provider.metadata["token_endpoint"],
             {"Content-Type": "application/x-www-form-urlencoded", "Accept": "application/json"},
