@@ -537,6 +537,7 @@ def new_activity(
 @app.command(rich_help_panel=_DEVELOP)
 def dev(
     port: Annotated[int, typer.Option(help="Port of the webhooks.")] = 8080,
+    query_port: Annotated[int, typer.Option(help="Port of the ledger API.")] = 8081,
     ui_port: Annotated[int, typer.Option(help="Port of the Temporal UI.")] = 8233,
     temporal_port: Annotated[int, typer.Option(help="Port of Temporal.")] = 7233,
     tls: Annotated[
@@ -544,10 +545,17 @@ def dev(
     ] = False,
     json_logs: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
 ) -> None:
-    """Runs everything on this machine until Ctrl-C: Postgres, Temporal with its UI, api and worker."""
+    """Runs everything on this machine until Ctrl-C: Postgres, Temporal with its UI, api, query and worker."""
     from dev.stack import Options, run
 
-    options = Options(port=port, ui_port=ui_port, temporal_port=temporal_port, tls=tls, json_logs=json_logs)
+    options = Options(
+        port=port,
+        query_port=query_port,
+        ui_port=ui_port,
+        temporal_port=temporal_port,
+        tls=tls,
+        json_logs=json_logs,
+    )
     raise typer.Exit(run(options))
 
 

@@ -20,10 +20,12 @@ class Ready:
 
     webhooks: str
     openapi: str
+    ledger: str
     temporal_ui: str
     data: str
     curl: tuple[str, ...]
     simulate: str
+    key: str
     seconds: float
 
 
@@ -66,6 +68,7 @@ class Screen:
         for name, value in (
             ("Webhooks", ready.webhooks),
             ("OpenAPI", ready.openapi),
+            ("Ledger API", ready.ledger),
             ("Temporal UI", ready.temporal_ui),
             ("Data and logs", ready.data),
         ):
@@ -80,6 +83,7 @@ class Screen:
         for line in ready.curl:
             console.print(Text(line), soft_wrap=True)
         console.print(Text.assemble("\nPlay a whole company:  ", (ready.simulate, "cyan")), soft_wrap=True)
+        console.print(Text.assemble("A key for the ledger:  ", (ready.key, "cyan")), soft_wrap=True)
         console.print(Text("Ctrl-C drains and stops everything; the data stays.\n"))
 
     def _show(self, part: str, level: str, text: str, shown: Text) -> None:

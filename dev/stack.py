@@ -1,4 +1,4 @@
-"""The command `./hookledger dev`: Postgres, Temporal with its UI, api and worker on this machine, until Ctrl-C."""
+"""The command `./hookledger dev`: Postgres, Temporal with its UI, api, query and worker on this machine, until Ctrl-C."""
 
 import contextlib
 import os
@@ -39,6 +39,7 @@ class Options:
     """What `./hookledger dev` was asked for."""
 
     port: int = 8080
+    query_port: int = 8081
     ui_port: int = 8233
     temporal_port: int = 7233
     json_logs: bool = False
@@ -127,15 +128,16 @@ class _Stack:
             self._start_temporal(settings.temporal.retention_days)
             migrated()
         tls = self._certificate(settings)
-        with self._show.busy("Starting api and worker"):
+        with self._show.busy("Starting api, query and worker"):
             self._start_command("api", "--port", str(self._options.port), *self._tls_options())
+            self._start_command("query", "--port", str(self._options.query_port), *self._tls_options())
             self._start_command("worker")
             self._wait_until_ready(tls)
         self._rules = _Changes(_files_of(settings, Path(self._environment["HOOKLEDGER_CONFIG"])))
         self._show.ready(self._ready(settings, tls))
 
     def _watch(self) -> None:
-        relay = Relay({name: self._log(name) for name in ("api", "worker")})
+        relay = Relay({name: self._log(name) for name in ("api", "query", "worker")})
         while self._stop.asked is None:
             self._supervisor.look()
             if self._rules.any():
@@ -235,6 +237,7 @@ class _Stack:
         options = self._options
         wanted = {
             "--port": options.port,
+            "--query-port": options.query_port,
             "--ui-port": options.ui_port,
             "--temporal-port": options.temporal_port,
         }
@@ -263,14 +266,17 @@ class _Stack:
     def _wait_until_ready(self, tls: Path | None) -> None:
         until = time.monotonic() + _READY_WITHIN
         trust = _trusting(tls) if tls else None
-        while not _is_ready(self._options.port, trust):
+        ports = (self._options.port, self._options.query_port)
+        while not all(_is_ready(port, trust) for port in ports):
             self._go_on()
             if ended := self._supervisor.ended():
                 name, how = ended
                 log = self._log(name)
                 raise StackError(f"{name} {how}; the end of {log}:\n{processes.tail(log, 12)}")
             if time.monotonic() > until:
-                raise StackError(f"api is not ready after {_READY_WITHIN:.0f} s; see {self._log('api')}")
+                raise StackError(
+                    f"api or query is not ready after {_READY_WITHIN:.0f} s; see {self._log('api')}"
+                )
             time.sleep(0.05)
 
     def _ready(self, settings: configuration.Settings, tls: Path | None) -> Ready:
@@ -283,6 +289,7 @@ class _Stack:
         return Ready(
             webhooks=f"{webhooks}/<hook>",
             openapi=f"{base}/docs",
+            ledger=f"{base.rpartition(':')[0]}:{self._options.query_port}/ledger",
             temporal_ui=f"http://127.0.0.1:{self._options.ui_port}/namespaces/default/workflows",
             data=str(self._home),
             curl=(
@@ -292,6 +299,7 @@ class _Stack:
                 f"  -H 'Content-Type: application/json' -d '{_BODY}'",
             ),
             simulate=simulate + (f" --ca {tls}" if tls else ""),
+            key='./hookledger key new --role auditor --all-tenants --label "my own" --reason "a look at the ledger"',
             seconds=time.time() - psutil.Process().create_time(),
         )
 

@@ -13,14 +13,18 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from commands.doctor.findings import Check
 from commands.times import duration
+from ledger.keys import list_keys
 from ledger.overview import Schema, Standing, read_schema, read_standings
 from ledger.visit import OutOfReach, visit
 from runtime.attributes import SEARCH_ATTRIBUTES
 from runtime.client import connect
 from settings import Api, Settings, Store
+from settings.query import Query
 
 WITHIN = 5.0
 """Seconds that one server may take."""
+_SOON = timedelta(days=14)
+"""Before a key's end, in which it is named."""
 _POLLED = timedelta(seconds=90)
 """A poll lasts up to a minute, and the server notes its beginning."""
 
@@ -94,19 +98,48 @@ async def _worker(client: Client, queue: str) -> Check:
 
 async def look_at_listener(api: Api) -> Check:
     """Whether our listener answers where it is configured to; it may as well run on another machine."""
-    scheme = "https" if api.tls else "http"
-    host = {"0.0.0.0": "127.0.0.1", "::": "[::1]", "::1": "[::1]"}.get(api.host, api.host)  # noqa: S104
-    shown = f"{scheme}://{api.host}:{api.port}{api.prefix}/<hook>"
+    return await _look_at("Listener", api, f"{api.prefix}/<hook>", "./hookledger api")
+
+
+async def look_at_query(query: Query) -> Check:
+    """Whether the listener answers on which the ledger is asked."""
+    return await _look_at("Query", query, "/ledger", "./hookledger query")
+
+
+async def _look_at(name: str, at: Api | Query, path: str, command: str) -> Check:
+    scheme = "https" if at.tls else "http"
+    host = {"0.0.0.0": "127.0.0.1", "::": "[::1]", "::1": "[::1]"}.get(at.host, at.host)  # noqa: S104
+    shown = f"{scheme}://{at.host}:{at.port}{path}"
     try:
-        # Its certificate names the address that the platform uses, which need not be this one.
+        # Its certificate names the address that callers use, which need not be this one.
         async with httpx.AsyncClient(verify=False, trust_env=False, timeout=WITHIN / 2) as client:  # noqa: S501
-            answer = await client.get(f"{scheme}://{host}:{api.port}/health/ready")
+            answer = await client.get(f"{scheme}://{host}:{at.port}/health/ready")
     except (httpx.HTTPError, OSError) as wrong:
         words = f"nothing answers at {shown} ({type(wrong).__name__})"
-        return Check("Listener", "note", words, "Start it: ./hookledger api, unless it runs elsewhere.")
+        return Check(name, "note", words, f"Start it: {command}, unless it runs elsewhere.")
     if not answer.is_success:
-        return Check("Listener", "wrong", f"{shown} is not ready (status {answer.status_code})")
-    return Check("Listener", "fine", f"answers at {shown}")
+        return Check(name, "wrong", f"{shown} is not ready (status {answer.status_code})")
+    return Check(name, "fine", f"answers at {shown}")
+
+
+async def look_at_keys(store: Store) -> list[Check]:
+    """Which keys of the query API end soon. Nothing while the store cannot be used: its own line says so."""
+    try:
+        async with asyncio.timeout(WITHIN), visit(store, statement_timeout=WITHIN) as connection:
+            keys = await list_keys(connection, None)
+    except (OutOfReach, TimeoutError):
+        return []
+    now = datetime.now(UTC)
+    soon = [key for key in keys if key.expires_at - now < _SOON]
+    words = f"{len(keys)} good" if keys else "none is good: nobody can ask by key"
+    if not soon:
+        return [Check("Keys", "fine", words)]
+    named = ", ".join(
+        f"{key.id} ({key.label}) in {duration((key.expires_at - now).total_seconds())}" for key in soon[:5]
+    )
+    more = f" and {len(soon) - 5} more" if len(soon) > 5 else ""
+    remedy = "Make their successors, then let their holders change: ./hookledger key new"
+    return [Check("Keys", "note", f"{words}; these end soon: {named}{more}", remedy)]
 
 
 def look_at_tls(api: Api) -> Check:

@@ -76,6 +76,8 @@ async def test_the_first_day_tells_what_to_enter_where(run: Run, tmp_path: Path)
         "Worker": "fine",
         "Listener": "note",
         "TLS": "note",
+        "Query": "note",
+        "Keys": "fine",
         "Calls": "note",
         "Work": "fine",
         "Brake": "fine",

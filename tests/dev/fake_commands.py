@@ -47,7 +47,7 @@ def main() -> None:
     if asked.command == "migrate":
         return
     signal.signal(signal.SIGTERM, drain)
-    if asked.command == "api":
+    if asked.command in ("api", "query"):
         server = HTTPServer(("127.0.0.1", asked.port), _Healthy)
         if asked.certificate:
             context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)

@@ -50,7 +50,7 @@ class Dev:
         return self.until(lambda entry: entry["message"] == "ready")
 
     def children(self) -> dict[str, psutil.Process]:
-        """By name: postgres, temporal, api, worker."""
+        """By name: postgres, temporal, api, query, worker."""
         found: dict[str, psutil.Process] = {}
         for child in psutil.Process(self.process.pid).children():
             line = child.cmdline()
@@ -77,7 +77,7 @@ def root(tmp_path: Path) -> Generator[Path]:
 
 @pytest.fixture
 def start(root: Path) -> Generator[Callable[..., Dev]]:
-    ports = {name: processes.free_port() for name in ("port", "ui_port", "temporal_port")}
+    ports = {name: processes.free_port() for name in ("port", "query_port", "ui_port", "temporal_port")}
     started: list[Dev] = []
 
     def start(**options: object) -> Dev:
@@ -108,7 +108,7 @@ def start(root: Path) -> Generator[Callable[..., Dev]]:
 def _options(root: Path, **ports: int) -> Options:
     """With free ports, but for those given."""
     free = processes.free_port
-    return replace(Options(free(), free(), free(), root=root), **cast("dict[str, Any]", ports))
+    return replace(Options(free(), free(), free(), free(), root=root), **cast("dict[str, Any]", ports))
 
 
 def _wait(gone: list[psutil.Process]) -> list[psutil.Process]:
@@ -121,7 +121,9 @@ def test_a_day_of_make_dev(start: Callable[..., Dev], root: Path) -> None:
     assert shown["webhooks"].endswith("/webhook/<hook>")
     assert shown["temporal_ui"].endswith("/namespaces/default/workflows")
     children = dev.children()
-    assert set(children) == {"postgres", "temporal", "api", "worker"}
+    assert set(children) == {"postgres", "temporal", "api", "query", "worker"}
+    assert shown["ledger"].endswith("/ledger")
+    assert shown["key"].startswith("./hookledger key new --role auditor")
 
     # Its files: secrets for nobody else, an environment for other terminals.
     for name in ("webhook.key", "fingerprint.key"):
@@ -138,7 +140,7 @@ def test_a_day_of_make_dev(start: Callable[..., Dev], root: Path) -> None:
     assert f"process {dev.process.pid}" in refused
 
     # Whatever is killed comes back.
-    for name in ("api", "worker", "temporal", "postgres"):
+    for name in ("api", "query", "worker", "temporal", "postgres"):
         children[name].kill()
         dev.until(lambda entry, name=name: (entry["from"], entry["message"]) == (name, "runs again"))
     again = dev.children()
@@ -194,7 +196,9 @@ def test_a_command_that_fails_at_the_start_is_quoted(
     assert not (root / ".hookledger" / "postgres" / "postmaster.pid").exists()
 
 
-@pytest.mark.parametrize(("field", "option"), [("port", "--port"), ("ui_port", "--ui-port")])
+@pytest.mark.parametrize(
+    ("field", "option"), [("port", "--port"), ("query_port", "--query-port"), ("ui_port", "--ui-port")]
+)
 def test_a_taken_port_is_named_with_the_way_out(
     root: Path, capsys: pytest.CaptureFixture[str], field: str, option: str
 ) -> None:
