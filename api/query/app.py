@@ -18,7 +18,8 @@ from api.query.desk import Desk
 from api.query.door import Door
 from api.query.keys import Keys, NewKeyAsked, Revocation
 from api.query.oidc import Oidc
-from api.query.openapi import DOCUMENT, Route, add, with_security
+from api.query.openapi import DOCUMENT, Route, add, shape_of, with_security
+from api.query.questions import Questions
 from ledger.engine import Engine, EngineErrors, connect
 from ledger.keys import takes_keys
 from runtime.client import connect as connect_temporal
@@ -76,7 +77,12 @@ def make_query_app(settings: Settings) -> FastAPI:
     app.add_api_route("/health/live", live, include_in_schema=False)
     app.add_api_route("/health/ready", ready, include_in_schema=False)
     app.add_exception_handler(HTTPException, _not_here)
-    for route in (*_of_operators(settings, engine), *_of_admins(settings, engine)):
+    routes = (
+        *Questions(settings, engine).routes(),
+        *_of_operators(settings, engine),
+        *_of_admins(settings, engine),
+    )
+    for route in routes:
         add(app, route, desk.endpoint(route.handler))
     with_security(app)
     return app
@@ -92,7 +98,7 @@ def _of_operators(settings: Settings, engine: Engine) -> tuple[Route, ...]:
             "Runs work of a delivery again that failed, was refused or is held; named, also what went well",
             "operator",
             deeds.on_work("redrive"),
-            OnWork,
+            shape_of(OnWork),
         ),
         Route(
             "POST",
@@ -101,7 +107,7 @@ def _of_operators(settings: Settings, engine: Engine) -> tuple[Route, ...]:
             "Gives up open work of a delivery, so that what waits behind it goes on",
             "operator",
             deeds.on_work("skip"),
-            OnWork,
+            shape_of(OnWork),
         ),
         Route(
             "POST",
@@ -110,7 +116,7 @@ def _of_operators(settings: Settings, engine: Engine) -> tuple[Route, ...]:
             "Lets runDeprovision be answered as configured again",
             "operator",
             deeds.release,
-            OnBrake,
+            shape_of(OnBrake),
         ),
     )
 
@@ -120,7 +126,7 @@ def _of_admins(settings: Settings, engine: Engine) -> tuple[Route, ...]:
     return (
         Route("GET", "/ledger/keys", "keys", "Keys that are good", "admin", keys.listing),
         Route(
-            "POST", "/ledger/keys", "key new", "Makes a key, shown this once", "admin", keys.make, NewKeyAsked
+            "POST", "/ledger/keys", "key new", "Makes a key, shown this once", "admin", keys.make, shape_of(NewKeyAsked)
         ),
         Route(
             "POST",
@@ -129,7 +135,7 @@ def _of_admins(settings: Settings, engine: Engine) -> tuple[Route, ...]:
             "Ends a key at once",
             "admin",
             keys.revoke,
-            Revocation,
+            shape_of(Revocation),
         ),
     )
 

@@ -69,3 +69,23 @@ class Bounds:
             idle = next((actor for actor, b in self._buckets.items() if not b.under_way), None)
             if idle is not None:
                 del self._buckets[idle]
+
+
+class Exports:
+    """How many may read whole answers at a time, all callers together."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._under_way = 0
+
+    @contextmanager
+    def held(self) -> Generator[None]:
+        """One of them, until the end of the block. Raises TooMany."""
+        if self._under_way >= self._most:
+            words = f"{self._most} whole answers are being read: come again later, or read by the page."
+            raise TooMany("too_many_exports", words, 10)
+        self._under_way += 1
+        try:
+            yield
+        finally:
+            self._under_way -= 1

@@ -3,16 +3,17 @@
 import csv
 import io
 import json
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from datetime import date, datetime
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from typing import Any, Literal
-from uuid import UUID
 
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from api.problems import Problem
 from api.query.desk import Gone
+from ledger.answer import Streamed
+from ledger.report import line, plain
 
 Form = Literal["json", "lines", "csv"]
 MEDIA_TYPES: Mapping[str, Form] = {
@@ -26,6 +27,8 @@ _SENT_AS: Mapping[Form, str] = {
     "lines": "application/x-ndjson",
     "csv": "text/csv; charset=utf-8; header=present",
 }
+RECEIPT = "hookledger-receipt"
+"""The header with the receipt of the entry that says who read it."""
 _CHUNK = 65_536
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 """Spreadsheets run a cell that begins so (OWASP, CSV injection)."""
@@ -62,26 +65,11 @@ def _weight(parameters: Iterable[str]) -> float:
     return 1.0
 
 
-def as_json(value: Any) -> str:
-    """One line. Times as ISO 8601 in UTC, ids as text."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=_plain)
-
-
-def _plain(value: object) -> Any:
-    if isinstance(value, datetime | date):
-        return value.isoformat()
-    if isinstance(value, UUID):
-        return str(value)
-    if isinstance(value, bytes):
-        return value.hex()
-    raise TypeError(type(value).__name__)
-
-
 class Page(Response):
     """One page of JSON."""
 
     def __init__(self, content: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> None:
-        super().__init__(as_json(content) + "\n", 200, headers, _SENT_AS["json"])
+        super().__init__(line(content), 200, headers, _SENT_AS["json"])
 
 
 class Stream(Response):
@@ -89,6 +77,7 @@ class Stream(Response):
 
     The first batch is read before anything is sent, so that what goes wrong at once is still a problem. What goes
     wrong later ends the connection without the body's end: a client notices, and takes the answer for no whole one.
+    The SHA-256 of lines of JSON is the one that the ledger keeps with the receipt of the reading.
     """
 
     def __init__(
@@ -96,7 +85,7 @@ class Stream(Response):
         form: Form,
         name: str,
         columns: Sequence[str],
-        batches: AsyncIterator[Sequence[Mapping[str, Any]]],
+        opening: AbstractAsyncContextManager[Streamed],
     ) -> None:
         super().__init__(None, 200, None, _SENT_AS[form])
         del self.headers["content-length"]
@@ -104,24 +93,27 @@ class Stream(Response):
         self.headers["content-disposition"] = f'attachment; filename="{name}.{extension}"'
         self._form = form
         self._columns = columns
-        self._batches = batches
+        self._opening = opening
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002
-        batches = aiter(self._batches)
-        rows = await anext(batches, None)
-        await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
-        text = _csv([self._columns]) if self._form == "csv" else ""
-        while rows is not None:
-            text += self._text(rows)
-            if len(text) >= _CHUNK:
-                await _send(send, text)
-                text = ""
-            rows = await anext(batches, None)
+        async with self._opening as coming:
+            rows = await anext(coming.batches, None)
+            if coming.report.receipt is not None:
+                self.headers[RECEIPT] = str(coming.report.receipt)
+            await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
+            text = _csv([self._columns]) if self._form == "csv" else ""
+            while rows is not None:
+                text += self._text(rows)
+                if len(text) >= _CHUNK:
+                    await _send(send, text)
+                    text = ""
+                rows = await anext(coming.batches, None)
+        # Only now, when the ledger has taken down that all was read, is the answer whole.
         await _send(send, text, more=False)
 
     def _text(self, rows: Sequence[Mapping[str, Any]]) -> str:
         if self._form == "lines":
-            return "".join(as_json(row) + "\n" for row in rows)
+            return "".join(map(line, rows))
         return _csv([[_cell(row.get(name)) for name in self._columns] for row in rows])
 
 
@@ -146,5 +138,5 @@ def _cell(value: Any) -> Any:
     if isinstance(value, str):
         return f"'{value}" if value.startswith(_FORMULA) else value
     if isinstance(value, bool | dict | list):
-        return as_json(value)
-    return value if isinstance(value, int | float) else _plain(value)
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=plain)
+    return value if isinstance(value, int | float) else plain(value)

@@ -1,6 +1,6 @@
 """A route as the OpenAPI document shows it, made from the models that also read its parameters."""
 
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -32,7 +32,8 @@ class Route:
     title: str
     least: Role
     handler: Handler
-    parameters: type[BaseModel] | None = None
+    parameters: Mapping[str, Any] | None = None
+    """A JSON schema of an object."""
     answers: tuple[str, ...] = ("application/json",)
     description: str = ""
 
@@ -49,11 +50,11 @@ def add(app: FastAPI, route: Route, endpoint: Callable[[Request], Awaitable[Resp
     app.router.route_class = _Direct
     shown: dict[str, Any] = {"security": [{"bearer": []}], "x-least-role": route.least}
     if route.parameters is not None:
-        schema = route.parameters.model_json_schema(ref_template="#/components/schemas/{model}")
         if route.method == "GET":
-            shown["parameters"] = list(_in_query(schema))
+            shown["parameters"] = list(_in_query(route.parameters))
         else:
-            shown["requestBody"] = {"required": True, "content": {"application/json": {"schema": schema}}}
+            content = {"application/json": {"schema": route.parameters}}
+            shown["requestBody"] = {"required": True, "content": content}
     app.router.add_api_route(
         route.path,
         endpoint,
@@ -65,6 +66,16 @@ def add(app: FastAPI, route: Route, endpoint: Callable[[Request], Awaitable[Resp
         responses={200: {"content": {kind: {} for kind in route.answers}}, **_FAILURES},
         openapi_extra=shown,
     )
+
+
+def shape_of(
+    model: type[BaseModel], more: Mapping[str, Any] | None = None, optional: str = ""
+) -> dict[str, Any]:
+    """The JSON schema of a model, with further properties. `optional` need not be given though the model wants it."""
+    schema = model.model_json_schema(ref_template="#/components/schemas/{model}")
+    schema["properties"] = schema.get("properties", {}) | dict(more or {})
+    schema["required"] = [name for name in schema.get("required", ()) if name != optional]
+    return schema
 
 
 def with_security(app: FastAPI) -> None:
@@ -79,7 +90,7 @@ def with_security(app: FastAPI) -> None:
     app.openapi = openapi
 
 
-def _in_query(schema: Mapping[str, Any]) -> Any:
+def _in_query(schema: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     for name, property_ in schema.get("properties", {}).items():
         yield {
             "name": name,
