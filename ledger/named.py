@@ -29,6 +29,25 @@ _LOGINS = text("""
 """)
 
 
+_EVER = text("""
+    SELECT DISTINCT s.id FROM subjects s
+     WHERE s.tenant = :tenant
+       AND s.id IN (SELECT h.subject FROM handles h WHERE h.tenant = :tenant AND h.until IS NULL
+                       AND h.kind IN ('id', 'login') AND h.value = ANY (CAST(:names AS text[]))
+                    UNION ALL
+                    SELECT h.subject FROM handles h WHERE h.tenant = :tenant AND h.until IS NOT NULL
+                       AND h.kind IN ('id', 'login') AND h.value = ANY (CAST(:names AS text[]))
+                    UNION ALL SELECT unnest(CAST(:ids AS uuid[])))
+     ORDER BY s.id
+""")
+
+
+async def ever_named(connection: AsyncConnection, names: Collection[str], tenant: str) -> list[UUID]:
+    """The people of a tenant whom one of these names names now or ever named, by pseudonym."""
+    values = {"names": sorted(names), "ids": sorted({i for i in map(_as_id, names) if i}), "tenant": tenant}
+    return list((await connection.execute(_EVER, values)).scalars())
+
+
 async def find_people(connection: AsyncConnection, names: Collection[str], tenant: str | None) -> list[Named]:
     """The people whom one of these names names now, in one tenant or in any."""
     values = {"names": list(names), "ids": [i for i in map(_as_id, names) if i], "tenant": tenant}

@@ -59,6 +59,7 @@ handles = Table(
     CheckConstraint("kind IN ('id', 'login')"),
     Index("handles_live", "tenant", "kind", "value", unique=True, postgresql_where=text("until IS NULL")),
     Index("handles_subject", "subject"),
+    Index("handles_past", "tenant", "kind", "value", postgresql_where=text("until IS NOT NULL")),
 )
 
 deliveries = Table(
@@ -89,6 +90,12 @@ deliveries = Table(
     ),
     Index(
         "deliveries_removals", "tenant", "received_at", postgresql_where=text("verdict = 'deprovision'::text")
+    ),
+    Index(
+        "deliveries_time",
+        "received_at",
+        postgresql_using="brin",
+        postgresql_with={"autosummarize": "on", "pages_per_range": 32},
     ),
 )
 
@@ -128,6 +135,12 @@ work = Table(
         "work_unconfirmed",
         "subject",
         postgresql_where=text("state = 'waiting'::text OR outcome = 'unconfirmed'::text"),
+    ),
+    Index(
+        "work_failed",
+        "tenant",
+        "due",
+        postgresql_where=text("state = 'held' OR outcome IN ('failed', 'refused', 'secret_gone')"),
     ),
 )
 
@@ -171,6 +184,7 @@ entries = Table(
             "outcome IN ('passed unchecked', 'turned away', 'answered unchecked', 'undecided', 'not kept')"
         ),
     ),
+    Index("entries_ours", "tenant", "at", "id", postgresql_where=text("hook IN ('operator', 'access')")),
 )
 
 identities = Table(
@@ -187,6 +201,7 @@ identities = Table(
     _time("left_at", null=True),
     _time("archived_at", null=True),
     Index("identities_tenant", "tenant"),
+    Index("identities_left", "tenant", "left_at", postgresql_where=text("left_at IS NOT NULL")),
 )
 
 known_values = Table(
@@ -249,6 +264,7 @@ entitlements = Table(
     _time("until", null=True),
     _uuid("opened_by"),
     _uuid("closed_by", null=True),
+    _time("ending_since", null=True),
     CheckConstraint("state IN ('granted', 'ending', 'ended confirmed', 'ended inferred', 'unknown')"),
     Index(
         "entitlements_open",
@@ -259,6 +275,8 @@ entitlements = Table(
         postgresql_where=text("until IS NULL"),
     ),
     Index("entitlements_application", "tenant", "application", "since"),
+    Index("entitlements_subject", "subject", "application", "role"),
+    Index("entitlements_held", text("held(tenant, application, since, until)"), postgresql_using="gist"),
 )
 
 vault = Table(

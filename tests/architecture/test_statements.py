@@ -59,7 +59,7 @@ BY_ID = {
 
 
 def _statements() -> Iterator[tuple[str, str]]:
-    for file in sorted((ROOT / "ledger").glob("*.py")):
+    for file in sorted((ROOT / "ledger").rglob("*.py")):
         for node in ast.parse(file.read_text()).body:
             for part in ast.walk(node):
                 if isinstance(part, ast.Constant) and isinstance(part.value, str):
