@@ -126,7 +126,13 @@ def _of_admins(settings: Settings, engine: Engine) -> tuple[Route, ...]:
     return (
         Route("GET", "/ledger/keys", "keys", "Keys that are good", "admin", keys.listing),
         Route(
-            "POST", "/ledger/keys", "key new", "Makes a key, shown this once", "admin", keys.make, shape_of(NewKeyAsked)
+            "POST",
+            "/ledger/keys",
+            "key new",
+            "Makes a key, shown this once",
+            "admin",
+            keys.make,
+            shape_of(NewKeyAsked),
         ),
         Route(
             "POST",

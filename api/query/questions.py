@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncGenerator, Iterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
@@ -16,6 +16,7 @@ from api.query.formats import MEDIA_TYPES, Page, Stream, form_of
 from api.query.openapi import Route, shape_of
 from api.query.parameters import BadParameters, from_query, read
 from ledger.answer import BadToken, Streamed, answer, stream
+from ledger.clock import store_time
 from ledger.engine import Engine
 from ledger.questions import Question, questions
 from ledger.questions.parameters import Parameters
@@ -109,13 +110,20 @@ class Questions:
             form = form_of(call.request.headers.get("accept"))
             asked = self._asked(question, call)
             if form == "json":
-                return await self._page(question, asked, call)
+                return await self._page(question, await self._as_of_now(question, asked), call)
             if asked.after is not None:
                 raise BadParameters("cursor: pages are of JSON; a stream has all rows.")
             columns = [column.name for column in question.columns]
             return Stream(form, question.name, columns, self._export(question, asked.parameters, call))
 
         return handler
+
+    async def _as_of_now(self, question: Question, asked: _Asked) -> _Asked:
+        """With an end in time. Each page is an entry itself: without an end, pages could go on for ever."""
+        if "until" not in question.parameters.model_fields or asked.given.get("until") is not None:
+            return asked
+        given = asked.given | {"until": (await store_time(self._engine)).isoformat()}
+        return replace(asked, given=given, parameters=read(question.parameters, given))
 
     async def _page(self, question: Question, asked: _Asked, call: Call) -> Response:
         try:

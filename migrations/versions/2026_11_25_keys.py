@@ -7,7 +7,7 @@ from typing import Any
 from alembic import op
 
 revision = "2026_11_25_keys"
-down_revision = "2026_11_25_imports"
+down_revision = "2026_11_25_questions"
 branch_labels = None
 depends_on = None
 
