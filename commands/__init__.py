@@ -1,1 +1,1 @@
-"""What the operators' and developers' commands do; cli.py names them and their options."""
+"""What the operators' and developers' commands do; cli.py and signatures/ name them and their options."""

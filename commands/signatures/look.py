@@ -1,0 +1,167 @@
+"""The commands that look, and change nothing."""
+
+import asyncio
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+import settings as configuration
+from commands.asking import add_questions
+from commands.mistakes import refuse
+from commands.signatures.options import AsJson, Tenant, known_tenant, load, moment
+from commands.times import parse_time
+
+_LOOK = "Look"
+
+app = typer.Typer()
+ledger = typer.Typer(
+    no_args_is_help=True, help="Asks the ledger: search, and questions in an auditor's words."
+)
+config = typer.Typer(
+    no_args_is_help=True, help="The configuration, hookledger.toml or what HOOKLEDGER_CONFIG names: check."
+)
+
+
+add_questions(ledger, load)
+
+
+@app.command(rich_help_panel=_LOOK)
+def doctor(tenant: Tenant = None, as_json: AsJson = False) -> None:
+    """Looks at everything: what is configured, what answers, what came, what to press next in the platform.
+
+    Exit codes: 0 nothing is wrong, 1 something is, 2 the configuration cannot be read.
+    """
+    from commands.doctor.command import run
+
+    settings = load()
+    run(settings, known_tenant(settings, tenant), as_object=as_json)
+
+
+@app.command(rich_help_panel=_LOOK)
+def activities(as_json: AsJson = False) -> None:
+    """Lists the activities: on which hooks they are planned, with which options, from which file."""
+    from commands.planned import run
+
+    run(lines=as_json)
+
+
+@app.command("try", rich_help_panel=_LOOK)
+def try_(
+    hook: Annotated[str, typer.Argument(help="As the platform spells it: validateUser.")],
+    body: Annotated[str, typer.Argument(help='File with {"request": …}, a request or a user; - is stdin.')],
+    tenant: Annotated[str | None, typer.Option(help="Whose rules; needed if there are several.")] = None,
+    rules: Annotated[
+        Path | None, typer.Option(help="A file of rules in place of the tenant's own.", exists=True)
+    ] = None,
+    before: Annotated[
+        str | None, typer.Option(help="File with the user as known before; else as the store knows them.")
+    ] = None,
+    as_on: Annotated[bool, typer.Option("--on", help="As if every rule in shadow were on.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Shows how a hook would be answered and what each rule says; nothing is stored.
+
+    Exit codes: 0 it would pass, 1 it would be refused, 2 a mistake in rules or body.
+    """
+    from commands.trying import Asked, run
+
+    asked = Asked(hook, body, tenant, rules, before, as_on)
+    try:
+        asyncio.run(run(load(), asked, as_object=as_json))
+    except configuration.ConfigError as wrong:
+        refuse(wrong)
+
+
+@app.command(rich_help_panel=_LOOK)
+def failures(
+    tenant: Tenant = None,
+    since: Annotated[str, typer.Option(help="From when on: 7d, 2h, 2026-11-25.")] = "30d",
+    limit: Annotated[int, typer.Option(help="At most so many, the newest.", min=1)] = 100,
+    as_json: AsJson = False,
+) -> None:
+    """Lists work that failed, was refused or is held, why, and the command that runs it again."""
+    from commands.failures import run
+
+    asyncio.run(run(load(), tenant, moment(since, "--since") or parse_time("30d"), limit, lines=as_json))
+
+
+@app.command(rich_help_panel=_LOOK)
+def gaps(
+    tenant: Tenant = None,
+    since: Annotated[
+        str | None, typer.Option(help="Only intentions from then on: 7d, 2h, 2026-11-25.")
+    ] = None,
+    hook: Annotated[str | None, typer.Option(help="Only this intention: preProvision.")] = None,
+    all_: Annotated[
+        bool, typer.Option("--all", help="Also those that are over, and how they ended.")
+    ] = False,
+    limit: Annotated[int, typer.Option(help="At most so many, the newest.", min=1)] = 100,
+    as_json: AsJson = False,
+) -> None:
+    """Lists intentions that no fact followed in their window: who, since when, what is missing, what to do."""
+    from commands.gaps import run
+
+    span = moment(since, "--since")
+    asyncio.run(run(load(), tenant, span, hook, limit, closed=all_, lines=as_json))
+
+
+@app.command(rich_help_panel=_LOOK)
+def degraded(
+    tenant: Tenant = None,
+    since: Annotated[str, typer.Option(help="Recorded from when on: 7d, 2h, 2026-11-25.")] = "7d",
+    limit: Annotated[int, typer.Option(help="At most so many, the newest.", min=1)] = 1000,
+    as_json: AsJson = False,
+) -> None:
+    """Lists who was let through, turned away or answered without the store, what the check said afterwards, what to do.
+
+    Exit codes: 0 nothing is left to do, 1 something is, 2 it cannot be looked up.
+    """
+    from commands.degraded import run
+
+    settings = load()
+    first = moment(since, "--since") or parse_time("7d")
+    asyncio.run(run(settings, known_tenant(settings, tenant), first, limit, lines=as_json))
+
+
+@ledger.command()
+def search(
+    user: Annotated[
+        str | None, typer.Option(help="Any login they ever had, platform id, or pseudonym.")
+    ] = None,
+    hook: Annotated[str | None, typer.Option(help="As the platform spells it: postCreateUser.")] = None,
+    activity: Annotated[str | None, typer.Option(help="An activity's name.")] = None,
+    application: Annotated[str | None, typer.Option(help="The platform's id of an application.")] = None,
+    outcome: Annotated[str | None, typer.Option(help="received, done, failed, refused, duplicate, …")] = None,
+    since: Annotated[str | None, typer.Option(help="7d, 2h, 2026-11-25, 2026-11-25T10:00 (UTC).")] = None,
+    until: Annotated[str | None, typer.Option(help="The same forms; the moment itself is left out.")] = None,
+    tenant: Tenant = None,
+    limit: Annotated[int, typer.Option(help="At most so many entries, the newest.", min=1)] = 100,
+    as_json: AsJson = False,
+) -> None:
+    """Finds entries, oldest first: who, what, for whom, when, how it went. --json: one entry a line."""
+    from commands.search import question, run
+
+    span = moment(since, "--since"), moment(until, "--until")
+    asked = question(user, hook, activity, application, outcome, span, tenant, limit)
+    asyncio.run(run(load(), asked, lines=as_json))
+
+
+@app.command(rich_help_panel=_LOOK)
+def why(
+    receipt: Annotated[str, typer.Argument(help="Receipt id, from rules report or ledger search.")],
+    tenant: Tenant = None,
+    as_json: AsJson = False,
+) -> None:
+    """Explains a stored decision: which rule, in which words, against whom, for how long it holds."""
+    from commands.why import run
+
+    settings = load()
+    asyncio.run(run(settings, receipt, known_tenant(settings, tenant), as_object=as_json))
+
+
+@config.command()
+def check() -> None:
+    """Reads the configuration and names every mistake with its line; starts nothing. Exit code 2 for mistakes."""
+    settings = load()
+    typer.echo(f"ok: tenants {', '.join(settings.tenants)}")
