@@ -17,6 +17,8 @@ from settings.models import (
     Unique,
     from_base64,
 )
+from settings.query import Query
+from settings.tls import Tls
 from settings.windows import Windows
 
 __all__ = [
@@ -27,6 +29,7 @@ __all__ = [
     "Key",
     "Limits",
     "Proof",
+    "Query",
     "Settings",
     "Store",
     "Sweep",
