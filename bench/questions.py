@@ -3,24 +3,29 @@
 Both ledgers are of one making, the large one a hundred times as long: people whose entries come in bursts of ten, and
 spells of access that each begin ten minutes after the one before. One spell in five is of the application that is asked
 for, and lasts until a thousand later ones have begun: on any day some thousand people hold it, before it and after it lie
-all others. What is timed is the whole call, with who reads it written down, in turns.
+all others. Timed in turns are the statement alone, of which the ratio is, and the whole call, which also finds who the
+person is, hashes the rows and writes down who read them.
 """
 
 import asyncio
 import random
+import re
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from statistics import median
+from typing import Any
+from uuid import UUID
+
+import asyncpg
 
 from bench import traffic
 from bench.figures import Notebook
 from bench.stack import BenchError, Stack
 from dev import cluster
 from ledger.answer import Reader, answer
-from ledger.engine import Engine, connect
+from ledger.engine import connect
 from ledger.questions import questions
-from ledger.report import Row
 
 APPLICATION = "asked"
 _OF_A_PERSON = 200
@@ -30,6 +35,7 @@ _BURST = 10
 _EVERY = 5
 """One spell in so many is of the application."""
 _HOLDERS = 1000
+_WARM = 3
 _STEP = timedelta(minutes=10)
 _BEGIN = datetime(2000, 1, 3, tzinfo=UTC)
 
@@ -77,55 +83,77 @@ _SETTLE_DOWN = "VACUUM ANALYZE; CHECKPOINT;"
 class Asked:
     """One ledger, and how long its answers take."""
 
-    def __init__(self, one: Stack, name: str, entries: int) -> None:
-        self._people = max(entries // _OF_A_PERSON, 1)
-        self._spells = entries // _BURST
-        if self._spells < 3 * _HOLDERS * _EVERY // 2:
-            raise BenchError(
-                f"{entries:,} entries are too few: the application must have had other holders, too"
-            )
-        self._url = _made(one, name, self._people, self._spells)
+    def __init__(self, url: str, people: int, spells: int) -> None:
+        self._people = people
+        self._spells = spells
+        self._engine = connect(url, name="bench", pool_size=2, statement_timeout=60)
+        self._url = url
+        self._bare: Any = None
 
-    async def times(self, asks: int, seed: int) -> dict[str, float]:
-        """Median seconds of each question. Raises BenchError if an answer is of the wrong size."""
-        engine = connect(self._url, name="bench", pool_size=2, statement_timeout=60)
-        chance = random.Random(seed)
-        try:
-            for _ in range(3):
-                await self._who_had(engine, chance)
-                await self._timeline(engine, chance)
-            return {
-                "asof": median([await self._who_had(engine, chance) for _ in range(asks)]),
-                "timeline": median([await self._timeline(engine, chance) for _ in range(asks)]),
-            }
-        finally:
-            await engine.dispose()
+    async def close(self) -> None:
+        """Ends its connections."""
+        await self._engine.dispose()
+        if self._bare is not None:
+            await self._bare.close()
 
-    async def _who_had(self, engine: Engine, chance: random.Random) -> float:
-        # Anywhere but where not yet, or no longer, a thousand hold it.
+    async def who_had(self, chance: random.Random) -> tuple[float, float]:
+        """Seconds of the statement alone, and of the whole call. Raises BenchError if not a thousand had it."""
         spell = chance.randint(_HOLDERS * _EVERY, self._spells - 1)
         day = (_BEGIN + spell * _STEP).date()
-        took, rows = await _ask(engine, "who-had", application=APPLICATION, on=day.isoformat())
-        if not 0.9 * _HOLDERS < len(rows) < 1.1 * _HOLDERS:
-            raise BenchError(f"{len(rows)} people had it, not some {_HOLDERS}")
-        return took
+        times, rows = await self._ask("who-had", [], application=APPLICATION, on=day.isoformat())
+        if not 0.9 * _HOLDERS < rows < 1.1 * _HOLDERS:
+            raise BenchError(f"{rows} people had it, not some {_HOLDERS}")
+        return times
 
-    async def _timeline(self, engine: Engine, chance: random.Random) -> float:
-        person = chance.randrange(self._people)
-        took, rows = await _ask(engine, "person", person=f"person{person}")
-        # More, once they have been asked for: that is in their timeline, too.
-        if not _OF_A_PERSON <= len(rows) < 1.5 * _OF_A_PERSON:
-            raise BenchError(f"a person has {len(rows)} entries, not {_OF_A_PERSON}")
-        return took
+    async def timeline(self, chance: random.Random) -> tuple[float, float]:
+        """The same of one person. Raises BenchError if they have not their two hundred entries."""
+        number = chance.randrange(self._people)
+        person = UUID(f"00000000-0000-7000-8000-{number:012x}")
+        times, rows = await self._ask("person", [person], person=f"person{number}")
+        # Having been asked for is in their timeline, too.
+        if not _OF_A_PERSON <= rows < 1.5 * _OF_A_PERSON:
+            raise BenchError(f"a person has {rows} entries, not {_OF_A_PERSON}")
+        return times
+
+    async def _ask(self, name: str, people: list[UUID], **given: str) -> tuple[tuple[float, float], int]:
+        question = questions()[name]
+        asked = question.parameters.model_validate({"tenant": traffic.TENANT} | given)
+        after = {f"after_{k}": v for k, v in zip(question.key, question.first(), strict=True)}
+        statement, values = _numbered(
+            question.sql, asked.values() | after | {"people": people, "limit": _ALL}
+        )
+        if self._bare is None:
+            connect_: Callable[..., Awaitable[Any]] = getattr(asyncpg, "connect")  # noqa: B009
+            self._bare = await connect_(self._url, server_settings=_PLANS)
+        begin = time.perf_counter()
+        await self._bare.fetch(statement, *values)
+        between = time.perf_counter()
+        page = await answer(self._engine, question, asked, _READER, limit=_ALL)
+        return (between - begin, time.perf_counter() - between), len(page.rows)
 
 
-async def _ask(engine: Engine, name: str, **given: str) -> tuple[float, list[Row]]:
-    question = questions()[name]
-    asked = question.parameters.model_validate({"tenant": traffic.TENANT} | given)
-    reader = Reader("bench", "bench", str.lower, (), ())
-    begin = time.perf_counter()
-    page = await answer(engine, question, asked, reader, limit=10_000)
-    return time.perf_counter() - begin, page.rows
+_ALL = 10_000
+_PLANS = {"plan_cache_mode": "force_custom_plan", "jit": "off"}
+_READER = Reader("bench", "bench", str.lower, (), ())
+
+
+def _numbered(sql: str, values: Mapping[str, Any]) -> tuple[str, list[Any]]:
+    """The statement as the server sees it, and its values in order."""
+    names: list[str] = []
+
+    def number(found: re.Match[str]) -> str:
+        if found[1] not in names:
+            names.append(found[1])
+        return f"${names.index(found[1]) + 1}"
+
+    return re.sub(r"(?<!:):([a-z_]+)", number, sql), [values[name] for name in names]
+
+
+def _asked(one: Stack, name: str, entries: int) -> Asked:
+    people, spells = max(entries // _OF_A_PERSON, 1), entries // _BURST
+    if spells < 3 * _HOLDERS * _EVERY // 2:
+        raise BenchError(f"{entries:,} entries are too few: the application must have had other holders, too")
+    return Asked(_made(one, name, people, spells), people, spells)
 
 
 def _made(one: Stack, name: str, people: int, spells: int) -> str:
@@ -159,19 +187,37 @@ def question_rounds(
 ) -> None:
     """Both ledgers made once, then asked in turns."""
     say(f"making ledgers of {small:,} and {large:,} entries")
-    few, many = Asked(one, "asked_few", small), Asked(one, "asked_many", large)
-    name = f"{_short(large)}_vs_{_short(small)}"
-    for number in range(rounds):
-        say(f"questions, round {number + 1} of {rounds}")
-        a = asyncio.run(many.times(asks, number))
-        b = asyncio.run(few.times(asks, number))
-        notebook.note(
-            **{f"asof_{name}": a["asof"] / b["asof"], f"timeline_{name}": a["timeline"] / b["timeline"]},
-            asof_ms=1000 * a["asof"],
-            timeline_ms=1000 * a["timeline"],
-        )
+    few, many = _asked(one, "asked_few", small), _asked(one, "asked_many", large)
+    asyncio.run(_rounds(few, many, f"{_short(large)}_vs_{_short(small)}", rounds, asks, notebook, say))
     for ledger in ("asked_few", "asked_many"):
         one.postgres.drop(ledger)
+
+
+async def _rounds(
+    few: Asked, many: Asked, name: str, rounds: int, asks: int, notebook: Notebook, say: Callable[[str], None]
+) -> None:
+    try:
+        for number in range(rounds):
+            say(f"questions, round {number + 1} of {rounds}")
+            for what, ask in (("asof", Asked.who_had), ("timeline", Asked.timeline)):
+                chance = random.Random(number)
+                pairs = [(await ask(many, chance), await ask(few, chance)) for _ in range(asks + _WARM)][
+                    _WARM:
+                ]
+                (alone, whole), (few_alone, few_whole) = (
+                    [median(times) for times in zip(*side, strict=True)] for side in zip(*pairs, strict=True)
+                )
+                notebook.note(
+                    **{
+                        f"{what}_{name}": alone / few_alone,
+                        f"{what}_call_{name}": whole / few_whole,
+                        f"{what}_statement_ms": 1000 * alone,
+                        f"{what}_call_ms": 1000 * whole,
+                    }
+                )
+    finally:
+        await few.close()
+        await many.close()
 
 
 def _short(entries: int) -> str:
