@@ -109,7 +109,7 @@ async def stream(
                 nonlocal whole
                 statement = text(question.sql).execution_options(yield_per=_BATCH)
                 result = await connection.stream(statement, asked.values(question.first(), None))
-                async for found in result.mappings().partitions():
+                async for found in result.mappings().partitions(_BATCH):  # mappings() forgets yield_per
                     rows = await _finished(connection, question, found)
                     for row in rows:
                         tally.add(row)

@@ -62,6 +62,16 @@ async def test_a_stream_gives_what_pages_give_and_the_hash_is_of_its_lines(
     assert report["parameters"]["person"] == login
 
 
+async def test_a_stream_holds_one_batch_at_a_time(
+    engine: AsyncEngine, login: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ledger.answer._BATCH", 3)
+    question = questions()["person"]
+    asked = question.parameters.model_validate({"tenant": "as100", "person": login})
+    async with stream(engine, question, asked, AUDITOR) as coming:
+        assert [len(batch) async for batch in coming.batches] == [3, 3, 2]
+
+
 async def test_a_reading_is_an_entry_that_names_the_pseudonym_and_never_the_login(
     engine: AsyncEngine, pool: Pool, login: str
 ) -> None:
