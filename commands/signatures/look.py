@@ -15,9 +15,7 @@ from commands.times import parse_time
 _LOOK = "Look"
 
 app = typer.Typer()
-ledger = typer.Typer(
-    no_args_is_help=True, help="Asks the ledger: search, and questions in an auditor's words."
-)
+ledger = typer.Typer(no_args_is_help=True, help="Asks the ledger: search, and what auditors ask.")
 config = typer.Typer(
     no_args_is_help=True, help="The configuration, hookledger.toml or what HOOKLEDGER_CONFIG names: check."
 )
