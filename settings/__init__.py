@@ -24,6 +24,7 @@ from settings.places import Placed, Places, unreadable
 from settings.platform import Platform, safe_address
 from settings.references import File, Free, Referenced, ReferencedIfThere
 from settings.rules import KINDS, Attribute, Code, Mode, Rules, looks_like, merge
+from settings.sealing import Evidence
 from settings.table import Table
 from settings.windows import Watch, Windows
 
@@ -250,6 +251,7 @@ class Settings(Table):
     bell: Bell = Bell()
     sweep: Sweep = Sweep()
     watch: Watch = Watch()
+    ledger: Evidence = Evidence()
     activities: dict[str, dict[str, Free]] = Field(default_factory=dict[str, dict[str, Any]], repr=False)
 
     @field_validator("fingerprint_key")
