@@ -56,7 +56,7 @@ _TAKE = f"""
 """
 _HEAD = "SELECT number, origin, size, root, note FROM checkpoints ORDER BY number DESC LIMIT 1"
 _END = "SELECT coalesce(max(number) + 1, 0) FROM leaves"
-_KEPT = "SELECT number, hashes FROM leaves WHERE number = ANY ($1::bigint[])"
+KEPT = "SELECT number, hashes FROM leaves WHERE number = ANY ($1::bigint[])"
 _CHECKPOINT = """
     INSERT INTO checkpoints (number, origin, size, root, note, drained, at) VALUES ($1, $2, $3, $4, $5, $6, clock_timestamp())
 """
@@ -113,7 +113,7 @@ async def count_waiting(connection: Any, most: int = 1_000_000) -> int:
 async def read_edge(connection: Any, size: int) -> Edge:
     """The right edge of the tree as it was at that size, from what is kept. Raises KeyError, ValueError if that is gone."""
     nodes = nodes_of((0, size))
-    kept: dict[int, bytes] = dict(await connection.fetch(_KEPT, [completed_by(node) for node in nodes]))
+    kept: dict[int, bytes] = dict(await connection.fetch(KEPT, [completed_by(node) for node in nodes]))
     return Edge(size, [hash_in(kept, node) for node in nodes])
 
 

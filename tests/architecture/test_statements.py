@@ -38,6 +38,8 @@ BY_ID = {
     "people.STAGE": "the event's own person",
     "people.END": "the event's own person",
     "people.ENDING": "the event's own person",
+    "prove._ENTRY": "the entry that is asked for by its id",
+    "published._STATE": "of the whole queue, a time and no more",
     "seal._TAKE": "one tree is over all tenants: each leaf has its own in it",
     "sweep._FIND": "of all tenants: each row carries its own",
     "sweep._NOTE": "people who were rung",
