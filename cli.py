@@ -9,6 +9,7 @@ import typer
 import settings as configuration
 from commands.ending import stop
 from commands.signatures import act, look
+from commands.signatures.ledger import ledger
 from commands.signatures.options import load
 from commands.signatures.rules import rules
 
@@ -24,7 +25,7 @@ develop = typer.Typer()
 new = typer.Typer(no_args_is_help=True, help="Writes the files of a new activity.")
 app.add_typer(look.app)
 app.add_typer(rules, name="rules", rich_help_panel=_LOOK)
-app.add_typer(look.ledger, name="ledger", rich_help_panel=_LOOK)
+app.add_typer(ledger, name="ledger", rich_help_panel=_LOOK)
 app.add_typer(look.config, name="config", rich_help_panel=_LOOK)
 app.add_typer(act.app)
 app.add_typer(act.key, name="key", rich_help_panel=_ACT)

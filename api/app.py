@@ -17,6 +17,7 @@ from activities._planning import Planner
 from activities._registry import registry
 from api.auth import Verifier
 from api.background import Background
+from api.checkpoint import add_checkpoint
 from api.health import live, ready
 from api.problems import Problem, respond
 from api.receive import Receiver
@@ -80,6 +81,7 @@ def make_app(settings: Settings) -> HookPaths:
     )
     app.add_api_route("/health/live", live, include_in_schema=False)
     app.add_api_route("/health/ready", ready, include_in_schema=False)
+    add_checkpoint(app)
 
     async def receiver(hook: Hook, request: Request, name: str) -> Response:
         return await app.state.receiver(hook, request, name)

@@ -16,7 +16,7 @@ from dev import cluster, keys
 from dev.processes import StackError, find
 
 _LEAST_FREE = 512 * 1024 * 1024
-_SECRETS = ("webhook.key", "fingerprint.key")
+_SECRETS = ("webhook.key", "fingerprint.key", "seal.key")
 _PATIENCE = 5.0
 """Seconds for what a killed start left behind: it was told to end when that start died."""
 

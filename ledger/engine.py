@@ -128,6 +128,20 @@ async def connect_alone(store: Store, name: str, statement_timeout: float) -> An
     return connection
 
 
+_AS_SEALED = {"TimeZone": "UTC", "DateStyle": "ISO, YMD", "client_encoding": "UTF8"}
+"""How leaves write times; `ledger.leaf` reads it."""
+
+
+async def connect_to_read(store: Store, name: str, *, by_key: bool = False) -> Any:
+    """A bare connection for rows as they are sealed, by COPY. Statements may take as long as they need.
+
+    `by_key` as in `connect`. Its commits wait for the disk.
+    """
+    connect_: Callable[..., Awaitable[Any]] = getattr(asyncpg, "connect")  # noqa: B009
+    settings = _server_settings(name, 0) | _AS_SEALED | (_BY_KEY if by_key else {"jit": "off"})
+    return await connect_(store.url, timeout=5, server_settings=settings | {"synchronous_commit": "on"})
+
+
 async def _json_as_text(connection: Any) -> None:
     await connection.set_type_codec("jsonb", encoder=str, decoder=str, schema="pg_catalog")
 

@@ -12,6 +12,7 @@ from sqlalchemy import (
     Integer,
     LargeBinary,
     MetaData,
+    SmallInteger,
     Table,
     Text,
     Uuid,
@@ -416,4 +417,29 @@ keys = Table(
     _text("revoked_by", null=True),
     _time("last_used_at", null=True),
     CheckConstraint("role IN ('auditor', 'operator', 'admin')"),
+)
+
+unsealed = Table("unsealed", metadata, Column("entry", BigInteger, nullable=False))
+
+leaves = Table(
+    "leaves",
+    metadata,
+    Column("number", BigInteger, primary_key=True, autoincrement=False),
+    Column("entry", BigInteger, nullable=False),
+    Column("leaf_version", SmallInteger, nullable=False),
+    Column("hashes", LargeBinary, nullable=False),
+    Index("leaves_entry", "entry", unique=True),
+)
+
+checkpoints = Table(
+    "checkpoints",
+    metadata,
+    Column("number", BigInteger, primary_key=True, autoincrement=False),
+    _text("origin"),
+    Column("size", BigInteger, nullable=False),
+    Column("root", LargeBinary, nullable=False),
+    _text("note"),
+    Column("drained", Boolean, nullable=False),
+    _time("at"),
+    Index("checkpoints_size", "size"),
 )

@@ -24,6 +24,8 @@ from runtime.attributes import SEARCH_ATTRIBUTES
 from runtime.client import Hush, connect
 from runtime.reconcile.activity import Reconciler
 from runtime.schedules import keep_schedules
+from runtime.seal import SEAL
+from runtime.sealer import Sealer
 from runtime.shutdown import stop_event
 from runtime.sweep import Sweep
 from runtime.vault import Vault
@@ -31,6 +33,7 @@ from runtime.version import code_version
 from runtime.watch import keep_watch
 from settings import Settings
 from workflows.reconcile import Reconcile
+from workflows.seal import Seal
 from workflows.user_lifecycle import UserLifecycle
 from workflows.watch import Watch
 
@@ -61,6 +64,7 @@ async def run_worker(settings: Settings) -> None:
         beside = [
             asyncio.create_task(parts.sweep.run()),
             asyncio.create_task(keep_watch(client, settings.temporal)),
+            asyncio.create_task(SEAL.keep(client, settings.temporal)),
             asyncio.create_task(keep_schedules(client, settings)),
         ]
         async with parts.worker:
@@ -90,10 +94,11 @@ async def assemble(settings: Settings, client: Client) -> AsyncGenerator[Parts]:
             worker = Worker(
                 client,
                 task_queue=settings.temporal.task_queue,
-                workflows=[UserLifecycle, Watch, Reconcile],
+                workflows=[UserLifecycle, Watch, Seal, Reconcile],
                 activities=[
                     *_activities(machinery, wiring),
                     watcher.watch,
+                    Sealer(settings).seal,
                     Reconciler(settings).reconcile,
                 ],
                 interceptors=[Hush()],

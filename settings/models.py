@@ -19,6 +19,7 @@ from settings.platform import Platform, safe_address
 from settings.query import Query
 from settings.references import Free, Referenced, ReferencedIfThere
 from settings.rules import Attribute, Code, Mode, Rules, looks_like
+from settings.sealing import Evidence
 from settings.table import Table
 from settings.tls import Tls
 from settings.windows import Watch, Windows
@@ -224,6 +225,7 @@ class Settings(Table):
     sweep: Sweep = Sweep()
     watch: Watch = Watch()
     query: Query = Query()
+    ledger: Evidence = Evidence()
     activities: dict[str, dict[str, Free]] = Field(default_factory=dict[str, dict[str, Any]], repr=False)
 
     @field_validator("fingerprint_key")

@@ -7,7 +7,6 @@ from typing import Annotated
 import typer
 
 import settings as configuration
-from commands.asking import add_questions
 from commands.mistakes import refuse
 from commands.signatures.options import AsJson, Tenant, known_tenant, load, moment
 from commands.times import parse_time
@@ -15,13 +14,9 @@ from commands.times import parse_time
 _LOOK = "Look"
 
 app = typer.Typer()
-ledger = typer.Typer(no_args_is_help=True, help="Asks the ledger: search, and what auditors ask.")
 config = typer.Typer(
     no_args_is_help=True, help="The configuration, hookledger.toml or what HOOKLEDGER_CONFIG names: check."
 )
-
-
-add_questions(ledger, load)
 
 
 @app.command(rich_help_panel=_LOOK)
@@ -120,29 +115,6 @@ def degraded(
     settings = load()
     first = moment(since, "--since") or parse_time("7d")
     asyncio.run(run(settings, known_tenant(settings, tenant), first, limit, lines=as_json))
-
-
-@ledger.command()
-def search(
-    user: Annotated[
-        str | None, typer.Option(help="Any login they ever had, platform id, or pseudonym.")
-    ] = None,
-    hook: Annotated[str | None, typer.Option(help="As the platform spells it: postCreateUser.")] = None,
-    activity: Annotated[str | None, typer.Option(help="An activity's name.")] = None,
-    application: Annotated[str | None, typer.Option(help="The platform's id of an application.")] = None,
-    outcome: Annotated[str | None, typer.Option(help="received, done, failed, refused, duplicate, …")] = None,
-    since: Annotated[str | None, typer.Option(help="7d, 2h, 2026-11-25, 2026-11-25T10:00 (UTC).")] = None,
-    until: Annotated[str | None, typer.Option(help="The same forms; the moment itself is left out.")] = None,
-    tenant: Tenant = None,
-    limit: Annotated[int, typer.Option(help="At most so many entries, the newest.", min=1)] = 100,
-    as_json: AsJson = False,
-) -> None:
-    """Finds entries, oldest first: who, what, for whom, when, how it went. --json: one entry a line."""
-    from commands.search import question, run
-
-    span = moment(since, "--since"), moment(until, "--until")
-    asked = question(user, hook, activity, application, outcome, span, tenant, limit)
-    asyncio.run(run(load(), asked, lines=as_json))
 
 
 @app.command(rich_help_panel=_LOOK)

@@ -11,9 +11,11 @@ ROOT = Path(__file__).resolve().parents[2]
 _TABLES = "|".join(sorted(metadata.tables))
 _STATEMENT = re.compile(rf"\b(FROM|UPDATE|INTO|JOIN)\s+(public\.)?({_TABLES})\b")
 _OF_A_TENANT = re.compile(r":tenants?\b|tenant = (coalesce\()?\$\d|\(tenant, ")
-_OF_NOBODY = frozenset({"releases", "activity_names", "alembic_version"})
+_OF_NOBODY = frozenset({"releases", "activity_names", "alembic_version", "unsealed", "leaves", "checkpoints"})
 
 BY_ID = {
+    "crosschecks.CHECKS": "the whole ledger is verified, by its keepers",
+    "crosschecks.LEAFLESS": "the whole ledger is verified, by its keepers",
     "events._LOAD": "deliveries of a job, which came from one person's work",
     "explained._ENTRIES": "entries of the delivery found",
     "explained._HOLDS": "holds of the delivery's person",
@@ -40,9 +42,13 @@ BY_ID = {
     "people.ENDING": "the event's own person",
     "people.INFERRED_END": "the event's own person",
     "people.UNKNOWN": "the event's own person",
+    "prove._ENTRY": "the entry that is asked for by its id",
+    "published._STATE": "of the whole queue, a time and no more",
+    "seal._TAKE": "one tree is over all tenants: each leaf has its own in it",
     "sweep._FIND": "of all tenants: each row carries its own",
     "sweep._NOTE": "people who were rung",
     "sweep._TIDY": "of all tenants, by age: each entry copies its work's tenant",
+    "verify._LEAVES": "the whole ledger is verified, by its keepers",
     "watch._OPEN": "deliveries that the watch has found in its round's tenant",
     "watch._DROPPED": "of the work just dropped: each entry copies its tenant",
     "watch._DROP": "deliveries that the watch has found in its round's tenant, within their person",

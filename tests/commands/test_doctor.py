@@ -72,6 +72,7 @@ async def test_the_first_day_tells_what_to_enter_where(run: Run, tmp_path: Path)
     report = await _report(run, 0)
     assert _states(report) == {
         "Store": "fine",
+        "Sealing": "note",
         "Temporal": "fine",
         "Worker": "fine",
         "Listener": "note",

@@ -126,7 +126,7 @@ def test_a_day_of_make_dev(start: Callable[..., Dev], root: Path) -> None:
     assert shown["key"].startswith("./hookledger key new --role auditor")
 
     # Its files: secrets for nobody else, an environment for other terminals.
-    for name in ("webhook.key", "fingerprint.key"):
+    for name in ("webhook.key", "fingerprint.key", "seal.key"):
         secret = root / ".hookledger" / "secrets" / name
         assert stat.S_IMODE(secret.stat().st_mode) == 0o600
         assert len(secret.read_text(encoding="ascii").strip()) >= 43

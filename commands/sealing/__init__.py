@@ -1,0 +1,1 @@
+"""Commands about what is sealed: checkpoint, seal, verify, prove."""

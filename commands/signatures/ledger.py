@@ -1,0 +1,96 @@
+"""The commands that ask the ledger, and prove it."""
+
+import asyncio
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from commands.asking import add_questions
+from commands.signatures.options import AsJson, Tenant, load, moment
+
+ledger = typer.Typer(
+    no_args_is_help=True,
+    help="Asks the ledger, and proves it: search, verify, prove, checkpoint, seal, and what auditors ask.",
+)
+add_questions(ledger, load)
+
+
+@ledger.command()
+def search(
+    user: Annotated[
+        str | None, typer.Option(help="Any login they ever had, platform id, or pseudonym.")
+    ] = None,
+    hook: Annotated[str | None, typer.Option(help="As the platform spells it: postCreateUser.")] = None,
+    activity: Annotated[str | None, typer.Option(help="An activity's name.")] = None,
+    application: Annotated[str | None, typer.Option(help="The platform's id of an application.")] = None,
+    outcome: Annotated[str | None, typer.Option(help="received, done, failed, refused, duplicate, …")] = None,
+    since: Annotated[str | None, typer.Option(help="7d, 2h, 2026-11-25, 2026-11-25T10:00 (UTC).")] = None,
+    until: Annotated[str | None, typer.Option(help="The same forms; the moment itself is left out.")] = None,
+    tenant: Tenant = None,
+    limit: Annotated[int, typer.Option(help="At most so many entries, the newest.", min=1)] = 100,
+    as_json: AsJson = False,
+) -> None:
+    """Finds entries, oldest first: who, what, for whom, when, how it went. --json: one entry a line."""
+    from commands.search import question, run
+
+    span = moment(since, "--since"), moment(until, "--until")
+    asked = question(user, hook, activity, application, outcome, span, tenant, limit)
+    asyncio.run(run(load(), asked, lines=as_json))
+
+
+@ledger.command()
+def verify(
+    kept: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="File with a checkpoint kept elsewhere, to compare with; may be repeated.", exists=True
+        ),
+    ] = None,
+    since: Annotated[
+        Path | None, typer.Option(help="File with a checkpoint: only what came after it.", exists=True)
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Recomputes what was sealed, and names each row that was changed, removed, inserted or moved; or another history.
+
+    Exit codes: 0 everything fits, 1 something does not, 2 it could not be looked at.
+    """
+    from commands.sealing.verify import Options, run
+
+    run(load(), Options(kept or [], since, as_json))
+
+
+@ledger.command()
+def prove(
+    entry: Annotated[int | None, typer.Argument(help="Id of an entry, from ledger search --json.")] = None,
+    since: Annotated[
+        Path | None, typer.Option(help="File with a checkpoint that the ledger has grown from.", exists=True)
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Proves that an entry is sealed (c2sp.org/tlog-proof), or that the ledger has only grown since a checkpoint.
+
+    Exit codes: 0 proved, 1 what is stored does not give the proof, 2 there is none.
+    """
+    from commands.sealing.prove import run
+
+    run(load(), entry, since, as_object=as_json)
+
+
+@ledger.command()
+def checkpoint(
+    keys: Annotated[bool, typer.Option("--keys", help="The keys that verify checkpoints, instead.")] = False,
+) -> None:
+    """Prints the newest signed checkpoint: keep it where whoever runs this ledger cannot change it."""
+    from commands.sealing.checkpoint import show_keys, show_newest
+
+    (show_keys if keys else show_newest)(load())
+
+
+@ledger.command()
+def seal(as_json: AsJson = False) -> None:
+    """Seals what waits now, instead of within a minute. Exit codes: 0 done, 1 nothing can be sealed."""
+    from commands.sealing.checkpoint import seal_now
+
+    seal_now(load(), as_object=as_json)

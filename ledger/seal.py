@@ -1,0 +1,156 @@
+"""Seals what is queued: gives leaf numbers, extends the tree, signs its head; one transaction, one sealer at a time."""
+
+from collections.abc import AsyncGenerator, Iterable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from ledger.engine import StoreErrors, connect_to_read
+from ledger.leaf import VERSION, leaf, selected
+from ledger.note import Checkpoint, NoteError, Signer, VerifierKey, open_checkpoint
+from ledger.tree import Edge, completed_by, hash_in, leaf_hash, nodes_of
+from ledger.visit import OutOfReach, why
+from settings import Store
+
+SEALERS_LOCK = 0x486F6F73
+"""Advisory lock: one sealer at a time, however many workers. Nobody who writes entries takes it."""
+MOST = 10_000
+"""Entries of one step, and so of one checkpoint."""
+
+
+class Broken(Exception):
+    """What is sealed does not fit together any more: nothing is added to it. The text says what does not fit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The newest checkpoint as it is stored."""
+
+    number: int
+    checkpoint: Checkpoint
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What one step did. `full`: there may be more. `head` is None while nothing has ever been sealed."""
+
+    sealed: int
+    head: Head | None
+    full: bool
+    busy: bool = False
+    """Another sealer is at it: nothing was done."""
+
+
+# Committed rows only, so an entry of a transaction that is still open waits for the next step. An entry that is gone
+# stays in the queue: ./hookledger ledger verify tells of it.
+_TAKE = f"""
+    WITH taken AS (
+        DELETE FROM unsealed WHERE ctid = ANY (ARRAY(
+            SELECT u.ctid FROM unsealed u WHERE EXISTS (SELECT 1 FROM entries e WHERE e.id = u.entry) LIMIT $1))
+        RETURNING entry
+    ), once AS (
+        SELECT DISTINCT entry FROM taken
+    )
+    SELECT {selected("e")} FROM once JOIN entries e ON e.id = once.entry ORDER BY e.id
+"""
+_HEAD = "SELECT number, origin, size, root, note FROM checkpoints ORDER BY number DESC LIMIT 1"
+_END = "SELECT coalesce(max(number) + 1, 0) FROM leaves"
+KEPT = "SELECT number, hashes FROM leaves WHERE number = ANY ($1::bigint[])"
+_CHECKPOINT = """
+    INSERT INTO checkpoints (number, origin, size, root, note, drained, at) VALUES ($1, $2, $3, $4, $5, $6, clock_timestamp())
+"""
+_WAITING = "SELECT count(*) FROM (SELECT 1 FROM unsealed LIMIT $1) AS queued"
+
+
+@asynccontextmanager
+async def sealing(store: Store) -> AsyncGenerator[Any]:
+    """A connection to seal on. Raises OutOfReach."""
+    connection = None
+    try:
+        connection = await connect_to_read(store, "hookledger seal", by_key=True)
+        yield connection
+    except StoreErrors as wrong:
+        raise OutOfReach(f"the store {why(wrong)}") from None
+    finally:
+        if connection is not None:
+            await connection.close()
+
+
+async def seal(connection: Any, signer: Signer, keys: Iterable[VerifierKey], most: int = MOST) -> Step:
+    """Seals at most so many entries, in a transaction of its own. Raises Broken."""
+    async with connection.transaction():
+        if not await connection.fetchval("SELECT pg_try_advisory_xact_lock($1)", SEALERS_LOCK):
+            return Step(0, None, full=False, busy=True)
+        head = await read_head(connection)
+        edge = await _edge(connection, head, list(keys))
+        lines = await _lines(connection, most)
+        if not lines:
+            return Step(0, head, full=False)
+        rows = [_leaf_row(edge, line) for line in lines]
+        columns = ("number", "entry", "leaf_version", "hashes")
+        await connection.copy_records_to_table("leaves", records=rows, columns=columns)
+        full = len(lines) >= most
+        checkpoint = Checkpoint(signer.verifier.name, edge.size, edge.root())
+        new = Head(head.number + 1 if head else 1, checkpoint, signer.sign(checkpoint.text()))
+        drained = not full or not await count_waiting(connection, 1)
+        said = checkpoint.origin, checkpoint.size, checkpoint.root, new.note, drained
+        await connection.execute(_CHECKPOINT, new.number, *said)
+    return Step(len(lines), new, full)
+
+
+async def read_head(connection: Any) -> Head | None:
+    """The newest checkpoint."""
+    row = await connection.fetchrow(_HEAD)
+    return row and Head(row[0], Checkpoint(row[1], row[2], row[3]), row[4])
+
+
+async def count_waiting(connection: Any, most: int = 1_000_000) -> int:
+    """Entries that are not sealed yet, counted no further than `most`."""
+    return int(await connection.fetchval(_WAITING, most))
+
+
+async def read_edge(connection: Any, size: int) -> Edge:
+    """The right edge of the tree as it was at that size, from what is kept. Raises KeyError, ValueError if that is gone."""
+    nodes = nodes_of((0, size))
+    kept: dict[int, bytes] = dict(await connection.fetch(KEPT, [completed_by(node) for node in nodes]))
+    return Edge(size, [hash_in(kept, node) for node in nodes])
+
+
+async def _edge(connection: Any, head: Head | None, keys: Sequence[VerifierKey]) -> Edge:
+    """The edge to go on from, which is what the newest checkpoint signs."""
+    size = head.checkpoint.size if head else 0
+    if await connection.fetchval(_END) != size:
+        raise Broken("the leaves do not end where the newest checkpoint does")
+    if head is None:
+        return Edge()
+    try:
+        signed = open_checkpoint(head.note, keys)
+    except NoteError as wrong:
+        raise Broken(f"the newest checkpoint cannot be gone on from: {wrong}") from None
+    try:
+        edge = await read_edge(connection, size)
+    except (KeyError, ValueError):
+        raise Broken("leaves are missing") from None
+    if signed != head.checkpoint or edge.root() != signed.root:
+        raise Broken("the newest checkpoint is not of these leaves")
+    return edge
+
+
+async def _lines(connection: Any, most: int) -> list[bytes]:
+    parts: list[bytes] = []
+
+    async def keep(data: bytes) -> None:
+        parts.append(data)
+
+    await connection.copy_from_query(_TAKE, most, output=keep)
+    return b"".join(parts).split(b"\n")[:-1]
+
+
+_ID = 10
+"""Place of `id` among the columns read."""
+
+
+def _leaf_row(edge: Edge, line: bytes) -> tuple[int, int, int, bytes]:
+    number = edge.size
+    return number, int(line.split(b"\t", _ID + 1)[_ID]), VERSION, edge.add(leaf_hash(leaf(line)))

@@ -1,0 +1,132 @@
+"""A ledger of its own for each test, sealed in several steps, copied from one that was made once."""
+
+import uuid
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, cast
+
+import asyncpg
+
+from ledger.engine import open_pool
+from ledger.note import Checkpoint, Signer, open_checkpoint
+from ledger.receive import receive
+from ledger.seal import seal, sealing
+from ledger.verify import Asked, Verdict, verify
+from settings import Store
+from tests.support import Servers, delivery
+
+SIGNER = Signer("example.com/ledger", bytes(range(32)))
+STEP = 10
+"""Entries of one checkpoint."""
+SEALED = 60
+"""Entries that are sealed; `WAITING` more are queued."""
+WAITING = 4
+
+_TABLES = ("subjects", "handles", "deliveries", "bodies", "entries", "unsealed", "leaves", "checkpoints")
+
+# What bind and operators write: several entries of one delivery, with everything in them.
+_SETTLED = """
+    INSERT INTO entries (at, tenant, subject, delivery, seq, hook, application, activity, outcome, attempt, actor, acting_for,
+                         code_version, rules_hash, detail, commitment)
+    SELECT clock_timestamp(), tenant, subject, id, seq, hook, application, 'badge', 'done', 2, actor, acting_for, 'test',
+           rules_hash, '{"attributes": ["e-mail"], "n": 1.5, "quoted": "\\t\\"é\\""}', commitment
+      FROM deliveries ORDER BY received_at LIMIT 20
+"""
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """One database. `sql` runs as the superuser, past triggers and keys."""
+
+    store: Store
+    root: Any
+
+    async def sql(self, *statements: str) -> None:
+        """Runs them all."""
+        for statement in statements:
+            await self.root.execute(statement)
+
+    async def save(self) -> None:
+        """Keeps everything as it is now."""
+        await self.sql("CREATE SCHEMA saved", *(f"CREATE TABLE saved.{t} AS TABLE {t}" for t in _TABLES))
+
+    async def restore(self) -> None:
+        """Makes everything what it was, past triggers."""
+        await self.sql("SET session_replication_role = replica")
+        for table in _TABLES:
+            await self.sql(f"TRUNCATE {table}", f"INSERT INTO {table} TABLE saved.{table}")
+        await self.sql(
+            "SELECT setval(pg_get_serial_sequence('entries', 'id'), (SELECT max(id) FROM entries))"
+        )
+
+    async def seal(self, signer: Signer = SIGNER, most: int = STEP) -> int:
+        """Seals everything that waits; gives the size of the tree."""
+        async with sealing(self.store) as connection:
+            step = await seal(connection, signer, [SIGNER.verifier, signer.verifier], most)
+            while step.full:
+                step = await seal(connection, signer, [SIGNER.verifier, signer.verifier], most)
+        return step.head.checkpoint.size if step.head else 0
+
+    async def receive(self, *logins: str, **changes: Any) -> None:
+        """Takes in a hook for each of these people."""
+        pool = await open_pool(self.store, "sealing test")
+        for login in logins:
+            await receive(pool, delivery(login, **changes))
+        await pool.close()
+
+    async def checkpoint(self, size: int = SEALED) -> Checkpoint:
+        """One as somebody kept it elsewhere."""
+        note = await self.root.fetchval("SELECT note FROM checkpoints WHERE size = $1", size)
+        return open_checkpoint(note, [SIGNER.verifier])
+
+    async def verify(
+        self, *kept: Checkpoint, keys: Sequence[Signer] = (SIGNER,), since: Checkpoint | None = None
+    ) -> Verdict:
+        """What verify finds."""
+        asked = Asked([signer.verifier for signer in keys], kept, since)
+        return await verify(self.store, asked, lambda done, total: None)
+
+    async def found(self, *kept: Checkpoint) -> tuple[str, str] | None:
+        """Kind and row of the first thing that does not fit."""
+        findings = (await self.verify(*kept)).findings
+        return (findings[0].kind, findings[0].row) if findings else None
+
+
+async def connect(url: str) -> Any:
+    """A bare connection; asyncpg has no types."""
+    return await cast("Any", asyncpg).connect(url)
+
+
+@asynccontextmanager
+async def database(servers: Servers, template: str) -> AsyncGenerator[Ledger]:
+    """A copy of that database, which nobody uses."""
+    name = f"sealing_{uuid.uuid4().hex[:12]}"
+    above = await connect(servers.url("postgres", "postgres"))
+    await above.execute(f'CREATE DATABASE "{name}" OWNER hookledger_owner TEMPLATE "{template}"')
+    root = await connect(servers.url("postgres", name))
+    owner = servers.url("hookledger_owner", name)
+    try:
+        yield Ledger(Store(url=servers.url("hookledger_app", name), owner_url=owner), root)
+    finally:
+        await root.close()
+        await above.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+        await above.close()
+
+
+async def fill(ledger: Ledger) -> None:
+    """Sixty entries in six checkpoints, four that wait; seven people."""
+    for n in range(40):
+        more: dict[str, Any] = {"application": "hr", "acting_for": "somebody"} if n % 3 else {}
+        if n % 5 == 4:
+            more |= {"hook": "validateUser", "verdict": "refused", "person": None}
+        await ledger.receive(f"person{n % 7}", **more)
+    await ledger.sql(_SETTLED)
+    await ledger.seal()
+    await ledger.receive(*(f"person{n}" for n in range(WAITING)))
+
+
+def at(hours: float) -> str:
+    """A time so many hours ago, for SQL."""
+    return (datetime.now(UTC) - timedelta(hours=hours)).isoformat()
