@@ -160,6 +160,7 @@ async def test_intervals_are_searched_by_their_index(world: World, store: Store)
     values = asked.values() | {f"after_{k}": v for k, v in zip(question.key, question.first(), strict=True)}
     owner = connect_store(store.model_copy(update={"url": store.owner_url}), "test")
     async with owner.begin() as connection:
+        await connection.execute(text("SET LOCAL statement_timeout = 0"))
         await connection.execute(text(_SPELLS), {"app": APP})
         await connection.execute(text("ANALYZE entitlements"))
         found = await connection.execute(text(f"EXPLAIN {question.sql}"), values | {"limit": 10})
