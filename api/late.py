@@ -96,7 +96,7 @@ class Recorder:
             before = await self._receiver.last_known(heard)
         informed = self._receiver.opinion(heard, before, late.said)
         delivery = replace(
-            self._receiver.delivery(heard, question, late.verdict),
+            self._receiver.deliveries.of(heard, question, late.verdict),
             codes=late.codes,
             brake=None,
             twin=None,

@@ -1,11 +1,9 @@
-"""The way of one hook: who calls, what is it, cut the secrets out, decide and record, answer, ring (DESIGN §1, §3)."""
+"""The way of one hook: who calls, what is it, decide and record, answer, ring (DESIGN §1, §3)."""
 
 import asyncio
-import hashlib
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
-from datetime import timedelta
 from typing import TypeVar
 from uuid import UUID
 
@@ -15,33 +13,28 @@ from starlette.responses import Response
 from starlette.types import Receive
 from uuid_utils.compat import uuid7
 
-from activities._activity import SEALED_FOR
 from activities._planning import Planner
 from api import body as bodies
 from api.admission import Admission, Full
 from api.auth import Caller, Refusal, Verifier
 from api.breaker import Breaker
+from api.deliveries import Deliveries
 from api.heard import Heard
 from api.problems import Problem, respond
 from api.refusals import Refusals
 from api.shape import request_of
 from api.unrecorded import Late, Unrecorded, now
-from hooks.facts import fact_of, platform_id, storable
+from hooks.facts import platform_id
 from hooks.hook import Hook, Json, Kind, Question, Ruling
-from hooks.judging import login_of, values_of
-from hooks.secrets import TooDeep, cut
-from ledger.degraded import TURNED_AWAY
 from ledger.engine import Pool, StoreErrors
-from ledger.receive import Delivery, Note, Person, Planned, Receipt, receive
+from ledger.receive import Delivery, Receipt, receive
 from rules.before import known_before
 from rules.consulting import consult
 from rules.decision import DecisionTools
 from rules.expressions import Asked
-from rules.opinion import Opinion, outcome_of
+from rules.opinion import Opinion
 from rules.policy import Policy
 from runtime.bell import Bell, Ring
-from runtime.vault import Vault
-from runtime.workflow_id import workflow_id
 from settings import Settings
 
 log = logging.getLogger(__name__)
@@ -90,12 +83,11 @@ class Receiver:
         self.bell = bell
         self.pool = pool
         self.version = version
-        self.vault = Vault(settings.fingerprint_key)
+        self.deliveries = Deliveries(settings, planner, version)
         self.breaker = Breaker()
         self.refusals = Refusals()
         self.unrecorded = Unrecorded(settings.api.keep_degraded)
         self.admission = Admission(settings.store.pool_size, settings.tenants)
-        self._key = settings.fingerprint_key[:64]
         self._patience = settings.api.deadline * _SAID_IN_TIME
 
     def use(self, settings: Settings, policies: Mapping[str, Policy]) -> None:
@@ -189,7 +181,7 @@ class Receiver:
             course.said = await self._consulted(heard, course.before)
             question = self._question(heard, self.opinion(heard, course.before, course.said))
             decision = hook.decide(question)
-            delivery = self.delivery(heard, question, decision.verdict)
+            delivery = self.deliveries.of(heard, question, decision.verdict)
             got = await self._in_turn(heard, course, lambda: receive(self.pool, delivery))
         except (asyncpg.DataError, asyncpg.ProgramLimitExceededError) as wrong:
             log.warning("not storable: %s (%s)", heard.receipt, wrong.sqlstate)
@@ -242,79 +234,6 @@ class Receiver:
             return heard.policy.opinion(self._asked(heard, before), said)
         return Opinion(heard.user)
 
-    def delivery(self, heard: Heard, question: Question, verdict: str) -> Delivery:
-        """What is recorded of it."""
-        hook, tenant, caller, opinion = heard.hook, heard.tenant, heard.caller, question.opinion
-        try:
-            kept = cut(hook.keep(heard.request), self.settings.api.max_depth)
-        except TooDeep:
-            raise bodies.too_deep() from None
-        work = self.planner.plan(hook, kept, caller.tenant) if hook.about_user else []
-        brake = tenant.deprovision if hook.braked and verdict == "deprovision" else None
-        return Delivery(
-            id=heard.receipt,
-            tenant=caller.tenant,
-            hook=hook.name,
-            verdict=verdict,
-            body=_body(heard, kept),
-            actor=self._actor(caller),
-            acting_for=self._pseudonym(caller.delegatee) if caller.delegatee else None,
-            code_version=self.version,
-            rules_hash=heard.policy.hash,
-            person=self._person(heard, question) if hook.about_user else None,
-            application=storable(hook.application(heard.request)),
-            creates=hook.creates,
-            fact=hook.fact,
-            identity=fact_of(heard.user) if hook.whole_user else None,
-            check=hook.check,
-            hold=timedelta(seconds=tenant.hold_seconds) if hook.holds and verdict != TURNED_AWAY else None,
-            values=values_of(hook, question),
-            release=timedelta(days=tenant.leavers_release_days),
-            brake=brake.brake if brake else None,
-            brake_window=timedelta(seconds=brake.brake_window) if brake else timedelta(0),
-            confirms=list(hook.confirms) or None,
-            source_id=heard.source_id,
-            twin=self._twin(heard.raw) if hook.repeats_are_suspect and hook.about_user else None,
-            work=work,
-            sealed=self._sealed(heard, work),
-            sealed_for=SEALED_FOR,
-            codes=[f"rule:{opinion.refusal.rule}"] if opinion.refusal and verdict == "refused" else (),
-            shadowed=heard.policy.shadowed if hook.check else (),
-            patch=bodies.write(cut(opinion.changed, self.settings.api.max_depth))
-            if opinion.changed
-            else None,
-            notes=_notes(opinion),
-            wishes=opinion.wishes,
-        )
-
-    def _person(self, heard: Heard, question: Question) -> Person:
-        user = heard.user
-        subject = uuid7()
-        shown = user["login"] if self.settings.temporal.show_login else None
-        return Person(
-            login=login_of(question, self._key),
-            platform_id=platform_id(user),
-            new_subject=subject,
-            new_workflow=workflow_id(heard.caller.tenant, shown, subject),
-        )
-
-    def _actor(self, caller: Caller) -> str:
-        """Who asked, as the token asserts: the platform's id if it names one, else a pseudonym."""
-        return f"user:{caller.user_id}" if caller.user_id else self._pseudonym(caller.actor)
-
-    def _pseudonym(self, name: str) -> str:
-        digest = hashlib.blake2b(name.encode(), key=self._key, digest_size=8, person=b"actor")
-        return f"actor:{digest.hexdigest()}"
-
-    def _twin(self, raw: bytes) -> bytes:
-        return hashlib.blake2b(raw, key=self._key, digest_size=16, person=b"twin").digest()
-
-    def _sealed(self, heard: Heard, work: list[Planned]) -> bytes | None:
-        secret = heard.request.get("passwordText")
-        if not isinstance(secret, str) or not self.planner.needs_secret(work):
-            return None
-        return self.vault.seal(str(heard.receipt), secret)
-
     def ring(self, delivery: Delivery, got: Receipt) -> None:
         """Rings for the person."""
         if got.subject is None or got.workflow_id is None or got.seq is None or delivery.person is None:
@@ -339,7 +258,9 @@ class Receiver:
         codes = (f"rule:{refused.rule}",) if refused else ()
         if hook.about_user:
             stub = replace(heard, request={}, user={}, raw=b"", only_request=True)
-            self.unrecorded.add(Late(stub, self._kept(heard), decision.verdict, codes, course.said, now()))
+            self.unrecorded.add(
+                Late(stub, self.deliveries.kept(heard), decision.verdict, codes, course.said, now())
+            )
         return _json(hook.answer(question, decision, Ruling(decision.verdict, codes)))
 
     def _crowded(self, heard: Heard, course: _Course) -> Response:
@@ -348,15 +269,6 @@ class Receiver:
             words = "The tenant has more hooks under way than its share: this one was not recorded."
             raise Problem(429, "too_many", words, _RETRY)
         return self._unavailable(heard, course)
-
-    def _kept(self, heard: Heard) -> bytes:
-        """What is kept in memory, as what is kept in the store: without secrets."""
-        try:
-            return bodies.write(
-                {"request": cut(heard.hook.keep(heard.request), self.settings.api.max_depth)}
-            ).encode()
-        except TooDeep:
-            raise bodies.too_deep() from None
 
 
 _READ = frozenset(
@@ -376,29 +288,6 @@ def _headers(request: Request) -> tuple[dict[bytes, bytes], str | None]:
                 raise Refusal.several()
             authorization = value
     return found, None if authorization is None else authorization.decode("latin-1")
-
-
-def _notes(opinion: Opinion) -> list[Note]:
-    """Entries for what the rules in shadow would have done, and for rules that went wrong: names, never values."""
-    notes: list[Note] = []
-    for finding in opinion.noted:
-        detail = {
-            "rule": finding.rule,
-            "code": finding.code,
-            "attributes": finding.attributes,
-            "words": finding.words,
-        }
-        notes.append(Note(outcome_of(finding), bodies.write({k: v for k, v in detail.items() if v})))
-    return notes
-
-
-def _body(heard: Heard, kept: Json) -> str:
-    """What is stored: the bytes as they came, if nothing had to be cut or left out."""
-    if heard.name != heard.hook.name:
-        return bodies.write({"request": kept, "hook": heard.name})
-    if kept is heard.request and heard.only_request and b"\\" not in heard.raw:
-        return heard.raw.decode()
-    return bodies.write({"request": kept})
 
 
 def _json(response: Json) -> Response:
