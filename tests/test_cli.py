@@ -62,6 +62,11 @@ def test_the_overview_names_every_command(runner: CliRunner) -> None:
     assert all(f"│ {command[0]} " in shown for command in COMMANDS)
 
 
+def test_every_command_stands_in_a_panel(runner: CliRunner) -> None:
+    """One without would be under this heading."""
+    assert "─ Commands ─" not in runner.invoke(app, ["--help"]).stdout
+
+
 def test_a_good_configuration_is_ok(runner: CliRunner) -> None:
     result = runner.invoke(app, ["config", "check"])
 

@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
-from activities import Activity, Event
+from activities import Activity, Event, Hook, Outcome, Tools, activity
 from activities._bind import Wiring, bind
 from activities._machinery import Machinery
 from ledger.engine import Pool, open_pool
@@ -116,6 +116,23 @@ class Desk:
             uuid.UUID(piece.ref.delivery),
             piece.ref.activity,
         )
+
+
+def effect(tools: Tools, name: str) -> None:
+    """Writes a row that `Desk.effects` counts under that name."""
+    tools.db.write(
+        "INSERT INTO refusals (tenant, slot, at, hook, status, reason, words, receipt) "
+        "VALUES (:t, (SELECT count(*) FROM refusals WHERE tenant = :t), now(), 'x', 0, 'effect', '', "
+        "gen_random_uuid())",
+        t=name,
+    )
+
+
+@activity(on=Hook.POST_PROVISION)
+async def writer(event: Event, tools: Tools) -> Outcome:
+    """Writes a row together with its outcome."""
+    effect(tools, event.delivery)
+    return Outcome("wrote", {"attempt": tools.attempt})
 
 
 def environment(name: str = "unknown", since: timedelta = timedelta(0)) -> ActivityEnvironment:
