@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 import typer
 
 import settings as configuration
+from commands.asking import add_questions
 from commands.ending import stop
 from commands.mistakes import refuse
 from commands.times import parse_time
@@ -20,7 +21,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Receives the webhooks of the Cymmetri Identity Platform; keeps the ledger.",
 )
-ledger = typer.Typer(no_args_is_help=True, help="Asks the ledger: search.")
+ledger = typer.Typer(
+    no_args_is_help=True, help="Asks the ledger: search, and questions in an auditor's words."
+)
 new = typer.Typer(no_args_is_help=True, help="Writes the files of a new activity.")
 brake = typer.Typer(no_args_is_help=True, help="The brake, which stops too many removals of access: release.")
 config = typer.Typer(
@@ -67,6 +70,9 @@ def moment(text: str | None, option: str) -> datetime | None:
         return parse_time(text) if text else None
     except ValueError as wrong:
         stop(f"{option}: {wrong}")
+
+
+add_questions(ledger, load)
 
 
 @app.command(rich_help_panel=_RUN)

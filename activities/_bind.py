@@ -169,9 +169,14 @@ class _Attempt:
 
 def event_of(stored: Stored, activity: Activity, wiring: Wiring) -> Event:
     """The Event of a stored delivery. Raises Refused if its body has been erased."""
+    sealed = stored.sealed if activity.secret else None
+    return event_told(stored, wiring.unseal(stored.delivery, sealed) if sealed is not None else None)
+
+
+def event_told(stored: Stored, secret: str | None = None) -> Event:
+    """The Event of a stored delivery, with this secret. Raises Refused if its body has been erased."""
     if stored.request is None:
         raise Refused("the delivery's body has been erased")
-    sealed = stored.sealed if activity.secret else None
     return Event(
         delivery=stored.delivery,
         tenant=stored.tenant,
@@ -186,7 +191,7 @@ def event_of(stored: Stored, activity: Activity, wiring: Wiring) -> Event:
         actor=stored.actor,
         acting_for=stored.acting_for,
         rehire_of=stored.rehire_of,
-        secret=wiring.unseal(stored.delivery, sealed) if sealed is not None else None,
+        secret=secret,
     )
 
 

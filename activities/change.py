@@ -1,6 +1,7 @@
-"""Writes down which attributes an update changed: their names, never their values."""
+"""Writes down which attributes an update changed, by name, and which applications its record lists."""
 
 from activities import Event, Hook, Outcome, Tools, activity
+from activities._listed import keep_listed
 from ledger.people import STAGE
 
 _LEFT = ("DELETE", "ARCHIV")
@@ -15,4 +16,5 @@ async def change(event: Event, tools: Tools) -> Outcome:
         return Outcome("changing", detail)
     left = str(event.user.get("status", "")).upper().startswith(_LEFT)
     tools.db.write(STAGE, stage="left" if left else "present", subject=event.subject, seq=event.seq)
+    keep_listed(event, tools)
     return Outcome("left" if left else "changed", detail)

@@ -8,5 +8,5 @@ from ledger.people import ENDING
 async def deprovisioning(event: Event, tools: Tools) -> Outcome:
     if event.verdict != "deprovision":
         return Outcome("left in place", {"answer": event.verdict})
-    tools.db.write(ENDING, subject=event.subject, application=None)
+    tools.db.write(ENDING, subject=event.subject, application=None, at=event.received_at)
     return Outcome("ending")

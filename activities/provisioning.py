@@ -19,7 +19,7 @@ async def provisioning(event: Event, tools: Tools) -> Outcome:
         return Outcome("no application named", detail)
     if event.hook == Hook.PRE_PROVISION.name:
         if removes and not _OF_ROLE.search(action):
-            tools.db.write(ENDING, subject=event.subject, application=event.application)
+            tools.db.write(ENDING, subject=event.subject, application=event.application, at=event.received_at)
         return Outcome("removing" if removes else "provisioning", detail)
     if event.request.get("isSuccess") is not True:
         return Outcome("failed at the application", detail)

@@ -1,7 +1,6 @@
 """Answers any question, by the page or as a stream, and writes down who read what before it hands out a row."""
 
 import base64
-import binascii
 import json
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -118,8 +117,12 @@ async def stream(
                     yield rows
                 whole = True
 
-            streamed = Streamed(batches(), asked.report(tally, receipt))
-            yield streamed
+            rest = batches()
+            streamed = Streamed(rest, asked.report(tally, receipt))
+            try:
+                yield streamed
+            finally:
+                await rest.aclose()
     finally:
         if receipt is not None:
             await asked.record(engine, READ if whole else BROKEN_OFF, tally, receipt)
@@ -226,14 +229,14 @@ def _to_token(asked: _Asked, row: Row) -> str:
 
 
 def _from_token(asked: _Asked, token: str) -> tuple[Any, ...]:
-    kinds = {column.name: column.kind for column in asked.question.columns}
+    key = asked.question.key
     try:
         mark, values = json.loads(base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)))
-        if mark != asked.mark:
-            raise ValueError
-        return tuple(_value(kinds[name], v) for name, v in zip(asked.question.key, values, strict=True))
-    except (ValueError, TypeError, binascii.Error):
-        raise BadToken("that token is not of this question with these parameters: begin without it") from None
+        if mark == asked.mark:
+            return tuple(_value(asked.question.kind(name), v) for name, v in zip(key, values, strict=True))
+    except (ValueError, TypeError):
+        pass
+    raise BadToken("that token is not of this question with these parameters: begin without it")
 
 
 def _value(kind: Kind, value: Any) -> Any:

@@ -75,3 +75,22 @@ class Tally:
     def sha256(self) -> str:
         """Of the rows so far, in hexadecimal."""
         return self._hash.hexdigest()
+
+
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+"""Spreadsheets run a cell that begins so (OWASP, CSV injection)."""
+
+
+def cell(value: Any) -> str:
+    """A value for CSV: text that a spreadsheet would run gets an apostrophe before it; nothing is an empty cell."""
+    match value:
+        case None:
+            return ""
+        case str():
+            return f"'{value}" if value.startswith(_FORMULA) else value
+        case bool() | dict() | list():
+            return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=plain)
+        case int() | float():
+            return str(value)
+        case _:
+            return plain(value)

@@ -31,6 +31,8 @@ class Column:
     name: str
     kind: Kind
     description: str
+    brief: bool = True
+    """Shown where there is little room, too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,5 +68,8 @@ class Question:
 
     def first(self) -> tuple[Any, ...]:
         """The key before the first row."""
-        kinds = {column.name: column.kind for column in self.columns}
-        return tuple(_FIRST[kinds[name]] for name in self.key)
+        return tuple(_FIRST[self.kind(name)] for name in self.key)
+
+    def kind(self, name: str) -> Kind:
+        """What stands in that column."""
+        return next(column.kind for column in self.columns if column.name == name)

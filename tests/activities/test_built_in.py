@@ -251,3 +251,106 @@ async def test_a_rehire_is_said_so(person: Lifecycle) -> None:
     assert entry["detail"] == {"rehire": True}
     [entry] = await person.until(lambda: rows(person.pool, query, first.subject))
     assert entry["detail"] == {}
+
+
+def _account(status: str = "SUCCESS_CREATE", *roles: str) -> dict[str, Any]:
+    return {"assignedRoles": list(roles), "login": {"status": status, "appUserId": "u-1"}}
+
+
+async def _fact(
+    person: Lifecycle, apps: dict[str, Any] | None, hook: str = "postUpdateUser", **user: Any
+) -> None:
+    listed = {} if apps is None else {"provisionedApps": apps}
+    await _hook(person, hook, {"status": "ACTIVE", **listed, **user})
+
+
+async def test_what_a_record_lists_is_known_and_what_it_lists_no_more_has_ended_as_inferred(
+    person: Lifecycle,
+) -> None:
+    await _fact(
+        person, {APP: _account("SUCCESS_CREATE", "r1", "r2"), CRM: _account(), "CYMMETRI": _account()}
+    )
+    await _fact(person, {APP: _account("SUCCESS_UPDATE", "r2", "r3"), CRM: _account("PENDING_DELETE")})
+    await _settled(person)
+    assert await _held(person) == {
+        (APP, ""): ("granted", True),
+        (APP, "r1"): ("ended inferred", False),
+        (APP, "r2"): ("granted", True),
+        (APP, "r3"): ("granted", True),
+        (CRM, ""): ("ending", True),
+    }
+    await _fact(person, None)  # says nothing of applications
+    await _fact(person, {CRM: _account("SUCCESS_DELETE")})
+    await _settled(person)
+    assert {held for held, (_, open_) in (await _held(person)).items() if open_} == {
+        (APP, ""), (APP, "r2"), (APP, "r3"), (CRM, "")
+    }  # fmt: skip
+
+
+async def test_the_record_before_decides_what_has_ended(person: Lifecycle) -> None:
+    await _fact(person, {APP: _account("SUCCESS_CREATE", "r1"), CRM: _account()})
+    await _fact(person, {CRM: _account("SUCCESS_DELETE")})
+    await _settled(person)
+    assert await _held(person) == {
+        (APP, ""): ("ended inferred", False),
+        (APP, "r1"): ("ended inferred", False),
+        (CRM, ""): ("ended inferred", False),
+    }
+    endings = await rows(person.pool, "SELECT * FROM entitlements WHERE subject = $1", person.subject)
+    [second] = await rows(
+        person.pool, "SELECT * FROM deliveries WHERE subject = $1 AND seq = 2", person.subject
+    )
+    assert {(e["until"], e["closed_by"]) for e in endings} == {(second["received_at"], second["id"])}
+
+
+async def test_what_is_not_there_yet_is_no_entitlement(person: Lifecycle) -> None:
+    apps = {APP: _account("PENDING_CREATE"), CRM: _account("FAIL_CREATE"), "odd": "text", "": _account()}
+    await _fact(person, apps, "postCreateUser")
+    await _settled(person)
+    assert await _held(person) == {}
+
+
+async def test_a_record_that_lags_opens_nothing_again(person: Lifecycle) -> None:
+    await _fact(person, {APP: _account()})
+    await _hook(person, "postProvision", **_provision("Application Delete"))
+    await _fact(person, {APP: _account()})
+    await _settled(person)
+    assert await _held(person) == {(APP, ""): ("ended confirmed", False)}
+
+
+async def test_an_older_record_ends_nothing(person: Lifecycle) -> None:
+    await _fact(person, {}, version=1)
+    await _fact(person, {APP: _account()}, version=5)
+    await _fact(person, {}, version=4)
+    await _settled(person)
+    assert await _held(person) == {(APP, ""): ("granted", True)}
+
+
+async def test_nobody_knows_how_it_ends_for_the_archived(person: Lifecycle) -> None:
+    await _fact(person, {APP: _account(), CRM: _account()})
+    await _hook(person, "postProvision", **_provision("Application Delete", app=CRM))
+    await _hook(person, "postUpdateUser", {"status": "ARCHIVED"})
+    await _settled(person)
+    assert await _held(person) == {(APP, ""): ("unknown", True), (CRM, ""): ("ended confirmed", False)}
+    await _hook(person, "postProvision", **_provision("Application Delete"))
+    await _settled(person)
+    assert (await _held(person))[APP, ""] == ("ended confirmed", False)
+
+
+async def test_since_when_it_is_ending_is_kept_until_it_is_given_again(person: Lifecycle) -> None:
+    async def ending_since() -> Any:
+        return await person.pool.fetchval(
+            "SELECT ending_since::text FROM entitlements WHERE subject = $1 AND until IS NULL", person.subject
+        )
+
+    await _hook(person, "postProvision", **_provision("Application Create"))
+    await _hook(person, "runDeprovision", verdict="deprovision")
+    await _hook(person, "preProvision", **_provision("Application Delete"))
+    await _settled(person)
+    asked = await person.pool.fetchval(
+        "SELECT received_at::text FROM deliveries WHERE subject = $1 AND seq = 2", person.subject
+    )
+    assert await ending_since() == asked
+    await _hook(person, "postProvision", **_provision("Application Create"))
+    await _settled(person)
+    assert await ending_since() is None

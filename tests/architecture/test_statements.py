@@ -36,6 +36,8 @@ BY_ID = {
     "people.STAGE": "the event's own person",
     "people.END": "the event's own person",
     "people.ENDING": "the event's own person",
+    "people.INFERRED_END": "the event's own person",
+    "people.UNKNOWN": "the event's own person",
     "sweep._FIND": "of all tenants: each row carries its own",
     "sweep._NOTE": "people who were rung",
     "sweep._TIDY": "of all tenants, by age: each entry copies its work's tenant",
