@@ -93,7 +93,7 @@ def _of_operators(settings: Settings, engine: Engine) -> tuple[Route, ...]:
     return (
         Route(
             "POST",
-            "/ledger/deeds/redrive",
+            "/ledger/work/redrive",
             "redrive",
             "Runs work of a delivery again that failed, was refused or is held; named, also what went well",
             "operator",
@@ -102,7 +102,7 @@ def _of_operators(settings: Settings, engine: Engine) -> tuple[Route, ...]:
         ),
         Route(
             "POST",
-            "/ledger/deeds/skip",
+            "/ledger/work/skip",
             "skip",
             "Gives up open work of a delivery, so that what waits behind it goes on",
             "operator",
@@ -111,7 +111,7 @@ def _of_operators(settings: Settings, engine: Engine) -> tuple[Route, ...]:
         ),
         Route(
             "POST",
-            "/ledger/deeds/release-brake",
+            "/ledger/brake/release",
             "release brake",
             "Lets runDeprovision be answered as configured again",
             "operator",

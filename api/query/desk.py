@@ -16,7 +16,7 @@ from api.problems import Problem, respond
 from api.query.bounds import Bounds
 from api.query.door import Door
 from api.query.principal import Principal
-from ledger.engine import EngineErrors
+from ledger.engine import EngineErrors, StoreErrors
 
 log = logging.getLogger(__name__)
 
@@ -74,7 +74,7 @@ class Desk:
         except TimeoutError:
             log.warning("call %s took longer than %.0f s", receipt, self.longest)
             await said.instead(respond(_too_long(), str(receipt)))
-        except EngineErrors as wrong:
+        except (*EngineErrors, *StoreErrors) as wrong:
             log.warning("call %s: the store cannot be used (%s)", receipt, type(wrong).__name__)
             await said.instead(respond(_problem_of(wrong), str(receipt)))
         except Gone:
@@ -161,7 +161,6 @@ def _too_long() -> Problem:
 
 def _problem_of(wrong: Exception) -> Problem:
     """57014 is query_canceled: our statement_timeout (PostgreSQL, appendix A)."""
-    state = getattr(getattr(wrong, "orig", None), "sqlstate", None)
-    if state == "57014":
+    if getattr(getattr(wrong, "orig", wrong), "sqlstate", None) == "57014":
         return _too_long()
     return Problem(503, "store_away", "The store is out of reach: try again.", {"Retry-After": "5"})

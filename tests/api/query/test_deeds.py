@@ -29,7 +29,7 @@ async def test_an_operator_redrives_and_the_person_is_rung(
     text, key = await make(desk.settings, "operator", "as100")
     failed = await ended(pool, engine, "asha", "failed", "SMTP 550")
 
-    answer = await desk.post("/ledger/deeds/redrive", text, delivery=str(failed), reason="the server is back")
+    answer = await desk.post("/ledger/work/redrive", text, delivery=str(failed), reason="the server is back")
 
     assert answer.status_code == 200, answer.text
     assert (answer.json()["pieces"], answer.json()["note"]) == (1, None)
@@ -43,7 +43,7 @@ async def test_an_operator_redrives_and_the_person_is_rung(
     handle = client.get_workflow_handle(subject["workflow_id"])
     assert (await handle.describe()).status is WorkflowExecutionStatus.RUNNING
     await handle.terminate()
-    again = await desk.post("/ledger/deeds/redrive", text, delivery=str(failed), reason="once more")
+    again = await desk.post("/ledger/work/redrive", text, delivery=str(failed), reason="once more")
     assert (again.status_code, again.json()["type"]) == (409, "urn:hookledger:problem:nothing_to_do")
 
 
@@ -53,9 +53,9 @@ async def test_an_operator_skips_and_releases(desk: Desk, pool: Pool) -> None:
     await pool.execute("INSERT INTO brakes (tenant, stopped_at) VALUES ('as100', now())")
 
     skipped = await desk.post(
-        "/ledger/deeds/skip", text, delivery=str(open_), activity="mail", reason="by hand"
+        "/ledger/work/skip", text, delivery=str(open_), activity="mail", reason="by hand"
     )
-    released = await desk.post("/ledger/deeds/release-brake", text, tenant="as100", reason="planned")
+    released = await desk.post("/ledger/brake/release", text, tenant="as100", reason="planned")
 
     assert (skipped.status_code, released.status_code) == (200, 200)
     assert await rows(pool, "SELECT state, outcome FROM work") == [{"state": "settled", "outcome": "skipped"}]
@@ -72,9 +72,9 @@ async def test_who_may_not_changes_nothing(desk: Desk, pool: Pool, role: Any, te
     await pool.execute("INSERT INTO brakes (tenant, stopped_at) VALUES ('as100', now())")
 
     answers = [
-        await desk.post("/ledger/deeds/redrive", text, delivery=str(open_), activity="mail", reason="r"),
-        await desk.post("/ledger/deeds/skip", text, delivery=str(open_), reason="r"),
-        await desk.post("/ledger/deeds/release-brake", text, tenant="as100", reason="r"),
+        await desk.post("/ledger/work/redrive", text, delivery=str(open_), activity="mail", reason="r"),
+        await desk.post("/ledger/work/skip", text, delivery=str(open_), reason="r"),
+        await desk.post("/ledger/brake/release", text, tenant="as100", reason="r"),
         await desk.post("/ledger/keys", text, role="auditor", tenant="as100", label="l", reason="r"),
         await desk.post("/ledger/keys/revoke", text, key="a" * 12, reason="r"),
         await desk.get("/ledger/keys", text),
@@ -99,7 +99,7 @@ async def test_who_may_not_changes_nothing(desk: Desk, pool: Pool, role: Any, te
 async def test_mistakes_are_named_and_not_repeated(desk: Desk, body: dict[str, Any], words: str) -> None:
     text, _ = await make(desk.settings, "operator")
 
-    answer = await desk.post("/ledger/deeds/redrive", text, **body)
+    answer = await desk.post("/ledger/work/redrive", text, **body)
 
     assert answer.status_code == 422
     assert words in answer.json()["detail"]

@@ -3,7 +3,8 @@
 import csv
 import io
 import json
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -12,7 +13,9 @@ import pytest
 from starlette.types import Message
 
 from api.problems import Problem
-from api.query.formats import Form, Page, Stream, form_of
+from api.query.formats import RECEIPT, Form, Page, Stream, form_of
+from ledger.answer import Streamed
+from ledger.report import Report
 
 ROW: dict[str, Any] = {
     "at": datetime(2026, 11, 25, 10, 0, 0, 7, tzinfo=UTC),
@@ -52,9 +55,14 @@ def test_what_we_do_not_have_is_406(accept: str) -> None:
     assert refused.value.status == 406
 
 
-async def _batches(*batches: Sequence[Mapping[str, Any]]) -> AsyncIterator[Sequence[Mapping[str, Any]]]:
-    for batch in batches:
-        yield batch
+@asynccontextmanager
+async def _batches(*batches: Sequence[Mapping[str, Any]]) -> AsyncGenerator[Streamed]:
+    async def coming() -> AsyncGenerator[list[Mapping[str, Any]]]:
+        for batch in batches:
+            yield list(batch)
+
+    report = Report("person", "", {}, None, datetime.now(UTC), 0, "", UUID(int=7))
+    yield Streamed(coming(), report)
 
 
 async def _sent(stream: Stream) -> tuple[dict[str, str], list[bytes]]:
@@ -78,6 +86,7 @@ async def test_lines_of_json_are_exact() -> None:
     assert headers["content-type"] == "application/x-ndjson"
     assert headers["content-disposition"] == 'attachment; filename="person.jsonl"'
     assert "content-length" not in headers
+    assert headers[RECEIPT] == str(UUID(int=7))
     [one, two] = b"".join(bodies).decode().splitlines()
     assert one == two
     assert json.loads(one) == ROW | {

@@ -259,11 +259,11 @@ async def test_what_can_be_asked_is_told_and_the_document_has_it(desk: Desk) -> 
         assert body["properties"].keys() == names.keys()
         assert set(path["get"]["responses"]["200"]["content"]) >= {"application/json", "text/csv"}
     assert document["components"]["securitySchemes"]["bearer"]["scheme"] == "bearer"
-    assert {"/ledger/keys", "/ledger/deeds/redrive"} <= document["paths"].keys()
+    assert {"/ledger/keys", "/ledger/work/redrive"} <= document["paths"].keys()
 
 
 def test_no_question_is_named_like_another_call() -> None:
-    assert not {"keys", "deeds", "checkpoint", "openapi"} & {q.name for q in QUESTIONS}
+    assert not {"keys", "work", "brake", "checkpoint"} & {q.name for q in QUESTIONS}
 
 
 async def test_what_is_not_there_and_other_methods_are_problems(desk: Desk) -> None:
