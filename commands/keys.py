@@ -112,9 +112,8 @@ async def _done(settings: Settings, deed: Callable[[Connection], Awaitable[T]]) 
 
 
 def _shown(key: Key) -> dict[str, object]:
-    return {"state": key.standing(datetime.now(UTC))} | {
-        name: value for name, value in asdict(key).items() if name != "hash"
-    }
+    kept = {name: value for name, value in asdict(key).items() if name != "hash"}
+    return {"state": key.standing(datetime.now(UTC)), **kept}
 
 
 def _show(keys: list[Key], now: datetime) -> None:

@@ -51,7 +51,7 @@ def make_query_app(settings: Settings) -> FastAPI:
         finally:
             if oidc:
                 await oidc.close()
-            with contextlib.suppress(EngineErrors):
+            with contextlib.suppress(*EngineErrors):
                 await door.dispose()
                 await engine.dispose()
 

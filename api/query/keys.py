@@ -102,6 +102,5 @@ class Keys:
 
 
 def _shown(key: Key) -> dict[str, object]:
-    return {"state": key.standing(datetime.now(UTC))} | {
-        name: value for name, value in asdict(key).items() if name != "hash"
-    }
+    kept = {name: value for name, value in asdict(key).items() if name != "hash"}
+    return {"state": key.standing(datetime.now(UTC)), **kept}

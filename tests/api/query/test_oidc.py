@@ -10,6 +10,7 @@ from pathlib import Path
 import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
+from jwt.algorithms import ECAlgorithm
 
 from api.problems import Problem
 from api.query.oidc import Oidc
@@ -168,11 +169,11 @@ async def test_a_token_that_the_provider_did_not_sign_is_refused(
     kid = {"kid": header["kid"]}
     own = ec.generate_private_key(ec.SECP256R1())
     made = {
-        "none": lambda: jwt.encode(claims, None, algorithm="none", headers=kid),
+        "none": lambda: jwt.encode(claims, "", algorithm="none", headers=kid),
         "own key": lambda: jwt.encode(claims, own, algorithm="ES256", headers=kid),
         "own key in the header": lambda: jwt.encode(
             claims, own, algorithm="ES256",
-            headers={**kid, "jwk": json.loads(jwt.algorithms.ECAlgorithm.to_jwk(own.public_key()))},
+            headers={**kid, "jwk": ECAlgorithm.to_jwk(own.public_key(), as_dict=True)},
         ),
         "public key as a secret": lambda: jwt.encode(
             claims, json.dumps({"kty": "EC", "x": "public"} | kid) * 2, algorithm="HS256", headers=kid
