@@ -10,6 +10,7 @@ from settings import Settings
 
 COMMANDS = [
     ("api",),
+    ("query",),
     ("worker",),
     ("migrate",),
     ("doctor",),
@@ -24,6 +25,9 @@ COMMANDS = [
     ("pause",),
     ("resume",),
     ("brake", "release"),
+    ("key", "new"),
+    ("key", "list"),
+    ("key", "revoke"),
     ("reconcile",),
     ("token",),
     ("dev",),

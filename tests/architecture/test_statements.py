@@ -26,6 +26,8 @@ BY_ID = {
     "importing._DELIVERY": "a new row, of the import's tenant",
     "importing._BODY": "a new row, of the delivery just made",
     "importing._ENTRY": "a new row, of the import's tenant",
+    "keys._FIND": "the key that is borne: it says itself of whom it is",
+    "keys._USED": "the key that was borne",
     "known._NAMES": "people whom the statement around it has found in the tenant",
     "known._PEOPLE": "the part of a statement that ends in the tenant's condition",
     "named._LOGINS": "people whom a statement with the tenant has found",
