@@ -56,13 +56,14 @@ class _Range:
 
 # Whatever is not visible yet was written by a transaction that is still open, so its entries are younger than the
 # start of the oldest of those: no mark goes beyond it, nor beyond the start of this one. Sessions of another role do
-# not show when theirs began; for them, and for a clock that a failover set back, a minute is looked at twice.
+# not show when theirs began; for them, and for a clock that a failover set back, a minute is looked at twice. The
+# listener of questions may read for minutes, and writes no entry of a hook.
 _RANGE = text("""
     WITH bounds AS (
         SELECT coalesce((SELECT w.until FROM watched w WHERE w.tenant = :tenant AND w.hook = :hook), 'epoch') AS mark,
                least(transaction_timestamp() - CAST(:window AS interval),
                      (SELECT min(a.xact_start) FROM pg_stat_activity a WHERE a.datname = current_database()
-                         AND a.pid <> pg_backend_pid())) AS until
+                         AND a.pid <> pg_backend_pid() AND a.application_name <> 'hookledger query')) AS until
     ), cut AS (
         SELECT b.mark, b.until, (SELECT e.at FROM entries e WHERE e.tenant = :tenant AND e.at >= b.mark AND e.at < b.until
                                   ORDER BY e.at OFFSET :most LIMIT 1) AS at

@@ -12,10 +12,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from activities._watch import Watcher
 from hooks.chains import expectations
-from ledger.engine import Pool, StoreErrors
+from ledger.engine import Pool, StoreErrors, connect
 from ledger.receive import Delivery, receive
 from ledger.watch import WATCHERS_LOCK, judge
-from settings import Settings, Windows
+from settings import Settings, Store, Windows
 from tests.activities.watching import ARCHIVED, LEFT, SHORT, House, waiting, windows
 from tests.support import rows
 
@@ -324,6 +324,16 @@ async def test_a_delivery_that_commits_late_is_not_passed_by(house: House, engin
         await late.commit()
     await house.round()
     assert await house.gaps() == [("preCreateUser", None, None)] * 2
+
+
+async def test_who_reads_the_ledger_for_long_does_not_hold_the_watch_up(house: House, store: Store) -> None:
+    reading = connect(store.url, name="hookledger query", pool_size=1, statement_timeout=30)
+    async with reading.connect() as export:
+        await export.execute(text("SELECT 1"))
+        await house.send("asha", "preCreateUser")
+        await house.round()
+        assert await house.gaps() == [("preCreateUser", None, None)]
+    await reading.dispose()
 
 
 async def _receive_on(connection: AsyncConnection, call: Delivery) -> None:

@@ -85,6 +85,7 @@ def test_api_does_not_wait_for_temporal() -> None:
         return {name}.union(*(needed(other) for other in SERVICES[name].get("depends_on", {})))
 
     assert needed("api") == {"api", "migrate", "postgres"}
+    assert needed("query") == {"query", "migrate", "postgres"}
     assert needed("worker") >= {"namespace", "temporal", "temporal-schema", "migrate", "postgres"}
 
 
@@ -145,7 +146,7 @@ def test_our_configuration_loads_with_the_secrets_of_each_service(
     name: str, made: Path, tmp_path: Path
 ) -> None:
     settings = configured(made, tmp_path, name)
-    assert settings.api.host == "0.0.0.0"
+    assert settings.api.host == settings.query.host == "0.0.0.0"
     assert settings.store.url.startswith("postgresql://hookledger_app:")
     assert (settings.store.owner_url is not None) == (name == "migrate")
 

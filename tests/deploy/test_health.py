@@ -1,4 +1,4 @@
-"""The health checks of api and worker."""
+"""The health checks of api, query and worker."""
 
 import http.server
 import os
@@ -33,7 +33,7 @@ class _Api(http.server.BaseHTTPRequestHandler):
 def api(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Generator[type[_Api]]:
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Api) as server:
         path = tmp_path / "hookledger.toml"
-        path.write_text(f"[api]\nport = {server.server_port}\n")
+        path.write_text(f"[api]\nport = {server.server_port}\n[query]\nport = {server.server_port}\n")
         monkeypatch.setenv("HOOKLEDGER_CONFIG", str(path))
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
@@ -47,7 +47,7 @@ def test_api_is_healthy_while_it_is_ready(
     api: type[_Api], monkeypatch: pytest.MonkeyPatch, status: int, code: int
 ) -> None:
     monkeypatch.setattr(api, "status", status)
-    assert ready.main() == code
+    assert [ready.main(), ready.main("query")] == [code, code]
 
 
 def test_api_is_not_healthy_when_nobody_listens(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
