@@ -8,7 +8,6 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
-
 _PORTS = {"api": 8080, "query": 8081}
 
 

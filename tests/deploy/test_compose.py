@@ -89,9 +89,9 @@ def test_api_does_not_wait_for_temporal() -> None:
     assert needed("worker") >= {"namespace", "temporal", "temporal-schema", "migrate", "postgres"}
 
 
-def test_only_two_ports_are_published_on_the_loopback_address() -> None:
+def test_only_three_ports_are_published_on_the_loopback_address() -> None:
     ports = [port for service in SERVICES.values() for port in service.get("ports", [])]
-    assert len(ports) == 2
+    assert len(ports) == 3
     assert all(re.fullmatch(r"\$\{[A-Z_]+:-127\.0\.0\.1:\d+\}:\d+", port) for port in ports)
 
 
