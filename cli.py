@@ -21,9 +21,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Receives the webhooks of the Cymmetri Identity Platform; keeps the ledger.",
 )
-ledger = typer.Typer(
-    no_args_is_help=True, help="Asks the ledger: search, and questions in an auditor's words."
-)
+ledger = typer.Typer(no_args_is_help=True, help="Asks the ledger: search, and what auditors ask.")
 new = typer.Typer(no_args_is_help=True, help="Writes the files of a new activity.")
 brake = typer.Typer(no_args_is_help=True, help="The brake, which stops too many removals of access: release.")
 config = typer.Typer(

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 from activities._event import Event
 from activities._tools import Tools
@@ -83,30 +83,31 @@ def _write(event: Event, tools: Tools, found: _Differences) -> None:
 
 def _listed(user: Mapping[str, Any]) -> Mapping[str, _Account] | None:
     """Accounts that are there, by application; None if the record does not say."""
-    apps: Any = user.get("provisionedApps")
+    apps = user.get("provisionedApps")
     if not isinstance(apps, dict):
         return None
     found: dict[str, _Account] = {}
-    for name, app in apps.items():  # pyright: ignore[reportUnknownVariableType]
-        if not isinstance(name, str) or not isinstance(app, dict) or not name or name == _OWN:
-            continue
-        login: Any = app.get("login")  # pyright: ignore[reportUnknownMemberType,reportUnknownVariableType]
-        login = login if isinstance(login, dict) else {}
-        status = str(login.get("status", "")).upper()  # pyright: ignore[reportUnknownMemberType,reportUnknownArgumentType]
-        if status not in _NOT_THERE:
-            roles: Any = app.get("assignedRoles")  # pyright: ignore[reportUnknownMemberType]
-            named = (
-                {_text(role) for role in roles if isinstance(role, str) and role}
-                if isinstance(roles, list)
-                else set()
-            )  # pyright: ignore[reportUnknownVariableType]
-            uid: Any = login.get("appUserId")  # pyright: ignore[reportUnknownMemberType]
-            found[_text(name)] = _Account(
-                _text(uid) if isinstance(uid, str) and uid else None,
-                frozenset(named),
-                status == "PENDING_DELETE",
-            )
+    for name, app in _object(apps).items():
+        if name and name != _OWN and isinstance(app, dict):
+            login, roles = _object(_object(app).get("login")), _object(app).get("assignedRoles")
+            status = str(login.get("status", "")).upper()
+            if status not in _NOT_THERE:
+                found[_text(name)] = _Account(_uid(login), _roles(roles), status == "PENDING_DELETE")
     return found
+
+
+def _object(value: Any) -> dict[str, Any]:
+    return cast("dict[str, Any]", value) if isinstance(value, dict) else {}
+
+
+def _uid(login: Mapping[str, Any]) -> str | None:
+    uid = login.get("appUserId")
+    return _text(uid) if isinstance(uid, str) and uid else None
+
+
+def _roles(listed: Any) -> frozenset[str]:
+    roles = cast("list[Any]", listed) if isinstance(listed, list) else []
+    return frozenset(_text(role) for role in roles if isinstance(role, str) and role)
 
 
 def _text(value: str) -> str:

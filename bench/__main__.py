@@ -33,7 +33,7 @@ def main(
     only: Annotated[
         str | None,
         typer.Option(
-            help="races, rules, storms, imports: some of them, by commas. All, or races and storms if quick."
+            help="races, rules, storms, imports, questions: some of them, by commas. All, or races and storms if quick."
         ),
     ] = None,
 ) -> None:

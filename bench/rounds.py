@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from bench import importing, rules
+from bench import importing, questions, rules
 from bench.figures import Notebook
 from bench.races import race
 from bench.stack import Stack, stack
@@ -35,13 +35,17 @@ class Size:
     """People known while a tenant's own rules are measured."""
     import_rounds: int
     import_rows: int
+    entries: int
+    """Of the long ledger that questions are asked of; the short one has FEW_ENTRIES."""
+    asks: int
 
 
-FULL = Size(7, 3.0, 5.0, 7, 60, 7, (0.5, 5.0), 2.6, 1_000_000, 7, 50_000)
-QUICK = Size(1, 0.6, 1.2, 1, 6, 1, (0.05, 0.2), 1.6, 20_000, 1, 3_000)
-PARTS = frozenset({"races", "rules", "storms", "imports"})
+FULL = Size(7, 3.0, 5.0, 7, 60, 7, (0.5, 5.0), 2.6, 1_000_000, 7, 50_000, 10_000_000, 31)
+QUICK = Size(1, 0.6, 1.2, 1, 6, 1, (0.05, 0.2), 1.6, 20_000, 1, 3_000, 1_000_000, 9)
+PARTS = frozenset({"races", "rules", "storms", "imports", "questions"})
 QUICK_PARTS = frozenset({"races", "storms"})
-"""What fits into a minute; the others are quick by name: --quick --only rules,imports."""
+"""What fits into a minute; the others are quick by name: --quick --only rules,imports,questions."""
+FEW_ENTRIES = 100_000
 
 
 def measure(size: Size, say: Say, only: frozenset[str] = PARTS) -> Notebook:
@@ -61,6 +65,16 @@ def measure(size: Size, say: Say, only: frozenset[str] = PARTS) -> Notebook:
             for number in range(size.import_rounds):
                 say(f"import of {size.import_rows:,} people, round {number + 1} of {size.import_rounds}")
                 importing.round_of(one, size.import_rows, number, notebook)
+        if "questions" in only:
+            questions.question_rounds(
+                one,
+                large=size.entries,
+                small=FEW_ENTRIES,
+                rounds=size.rounds,
+                asks=size.asks,
+                notebook=notebook,
+                say=say,
+            )
     return notebook
 
 
@@ -69,7 +83,8 @@ def steps(size: Size, only: frozenset[str]) -> int:
     races = 1 + len(RACES) * size.rounds if "races" in only else 0
     storms = 1 + size.storm_rounds + size.spread_rounds if "storms" in only else 0
     ruled = rules.steps(size.rounds) if "rules" in only else 0
-    return 1 + races + ruled + storms + (size.import_rounds if "imports" in only else 0)
+    asked = questions.steps(size.rounds) if "questions" in only else 0
+    return 1 + races + ruled + storms + asked + (size.import_rounds if "imports" in only else 0)
 
 
 def _races(one: Stack, size: Size, notebook: Notebook, say: Say) -> None:

@@ -76,6 +76,8 @@ def _parameters(question: Question) -> Iterator[inspect.Parameter]:
         words = field.description or ""
         if name == "tenant":
             words += " Needed if there are several."
+        if _metavar(field) == "TIME" and name == "since":
+            words += " Or 7d, 2h, 30m: so long ago."
         if field.default not in (None, ...) and not field.is_required():
             words += f" [{field.default} if left out]"
         option = typer.Option(

@@ -9,6 +9,7 @@ from rich.text import Text
 
 from commands.ending import stop
 from commands.output import console, print_lines, printable
+from commands.reading import note
 from commands.times import ago
 from ledger.degraded import (
     ANSWERED_UNCHECKED,
@@ -68,6 +69,7 @@ async def run(settings: Settings, tenant: str | None, since: datetime, most: int
     try:
         async with visit(settings.store) as connection:
             found = await find_degraded(connection, tenants, since, most)
+            await note(connection, "degraded", (d.tenant for d in found), {"since": since})
     except OutOfReach as wrong:
         stop(f"{wrong}")
     if lines:

@@ -7,6 +7,7 @@ from rich.text import Text
 
 from commands.ending import stop
 from commands.output import console, print_lines, printable
+from commands.reading import note
 from commands.times import ago
 from ledger.failures import Failure, find_failures
 from ledger.visit import OutOfReach, visit
@@ -19,6 +20,7 @@ async def run(settings: Settings, tenant: str | None, since: datetime, most: int
     try:
         async with visit(settings.store) as connection:
             found = await find_failures(connection, tenants, since, most)
+            await note(connection, "failures", (f.tenant for f in found), {"since": since})
     except OutOfReach as wrong:
         stop(f"{wrong}")
     if lines:

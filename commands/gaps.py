@@ -11,6 +11,7 @@ from rich.text import Text
 
 from commands.ending import stop
 from commands.output import console, print_lines, printable
+from commands.reading import note
 from commands.times import ago, duration
 from hooks import by_name
 from hooks.chains import expectations
@@ -63,6 +64,7 @@ async def run(
     try:
         async with visit(settings.store) as connection:
             found = await find_gaps(connection, asked)
+            await note(connection, "gaps", (g.tenant for g in found), {"since": since, "hook": asked.hook})
     except OutOfReach as wrong:
         stop(f"{wrong}")
     if lines:

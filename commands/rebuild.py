@@ -21,6 +21,10 @@ async def run(settings: Settings, tenant: str | None, *, write: bool, as_object:
     """One tenant after the other. Raises typer.Exit: 1 if something differed and was not written."""
     if tenant is not None and tenant not in settings.tenants:
         stop(f"no tenant {tenant}; configured are {', '.join(settings.tenants)}")
+    # The application's role may make no tables, not even for itself.
+    if settings.store.owner_url is None:
+        stop("store.owner_url is not configured: rebuild works with the role that migrates")
+    store = settings.store.model_copy(update={"url": settings.store.owner_url})
     errors = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
     found: dict[str, Rebuilt] = {}
@@ -28,7 +32,7 @@ async def run(settings: Settings, tenant: str | None, *, write: bool, as_object:
         with Progress(*columns, console=errors, disable=not errors.is_terminal, transient=True) as progress:
             for name in [tenant] if tenant else settings.tenants:
                 seen = _bar(progress, progress.add_task(f"entries of {name}", total=None))
-                async with visit(settings.store, _SECONDS) as connection:
+                async with visit(store, _SECONDS) as connection:
                     found[name] = await rebuild(connection, name, write=write, most=_SHOWN, seen=seen)
     except OutOfReach as wrong:
         if "40001" in str(wrong):

@@ -9,7 +9,9 @@ from rich.text import Text
 
 from commands.ending import stop
 from commands.output import console, print_lines, printable
+from commands.reading import note
 from hooks import by_name
+from ledger.access import HOOK
 from ledger.named import logins
 from ledger.search import Question, search
 from ledger.visit import OutOfReach, visit
@@ -58,6 +60,8 @@ async def run(settings: Settings, question: Question, *, lines: bool) -> None:
         async with visit(settings.store) as connection:
             found = await search(connection, question)
             names = await logins(connection, (row["subject"] for row in found))
+            people = sorted({row["subject"] for row in found if row["subject"]}) if question.user else []
+            await note(connection, "search", (row["tenant"] for row in found), _told(question), people)
     except OutOfReach as wrong:
         stop(f"{wrong}")
     rows = [{**row, "login": names.get(row["subject"])} for row in found]
@@ -67,6 +71,12 @@ async def run(settings: Settings, question: Question, *, lines: bool) -> None:
         console().print("nothing found")
     else:
         _show(rows, question.most)
+
+
+def _told(question: Question) -> Row:
+    """What was looked for, without the person's name."""
+    named = ("hook", "activity", "application", "outcome", "since", "until")
+    return {name: getattr(question, name) for name in named}
 
 
 def _show(rows: Sequence[Row], most: int) -> None:
@@ -90,6 +100,8 @@ def _show(rows: Sequence[Row], most: int) -> None:
 
 def _what(row: Row) -> str:
     activity, attempt = row["activity"], row["attempt"]
+    if row["hook"] == HOOK:
+        return "read"
     if activity is None:
         return "watch" if row["outcome"] in _OF_THE_WATCH else "received"
     return f"{activity} (attempt {attempt})" if attempt and attempt > 1 else str(activity)

@@ -11,9 +11,10 @@ from rich.text import Text
 from commands.ending import stop
 from commands.explaining import Why, explain
 from commands.output import as_json, console, printable
+from commands.reading import note
 from commands.times import duration
 from ledger.explained import find_kept, turned_away
-from ledger.visit import OutOfReach, look
+from ledger.visit import OutOfReach, look, visit
 from settings import Settings
 
 _SAYS = (
@@ -36,6 +37,10 @@ async def run(settings: Settings, receipt: str, tenant: str | None, *, as_object
                 words = await turned_away(pool, id_, tenant)
                 stop(f"turned away at the door: {words}" if words else _UNKNOWN.format(id_))
             why = await explain(pool, kept)
+        subject = kept.delivery["subject"]
+        async with visit(settings.store) as connection:
+            people = [UUID(subject)] if subject else []
+            await note(connection, "why", [kept.delivery["tenant"]], {"receipt": str(id_)}, people)
     except OutOfReach as wrong:
         stop(f"{wrong}")
     if as_object:

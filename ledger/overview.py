@@ -95,7 +95,7 @@ _HOOKS = text("""
     SELECT t.tenant, newest.hook, count(DISTINCT newest.delivery) AS times, max(newest.at) AS last
       FROM unnest(CAST(:tenants AS text[])) AS t (tenant)
      CROSS JOIN LATERAL (SELECT e.hook, e.delivery, e.at FROM entries e
-                          WHERE e.tenant = t.tenant AND e.activity IS NULL AND e.hook <> 'import' ORDER BY e.at DESC LIMIT :window) AS newest
+                          WHERE e.tenant = t.tenant AND e.activity IS NULL AND e.hook NOT IN ('import', 'access') ORDER BY e.at DESC LIMIT :window) AS newest
      GROUP BY t.tenant, newest.hook ORDER BY t.tenant, newest.hook
 """)
 _REFUSALS = text("""

@@ -1,7 +1,8 @@
 """Computes entitlements anew: what each entry says that a keeper did is done again, by the same code, in a copy."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 import httpx
@@ -67,5 +68,5 @@ async def _again(
     await work.apply_writes(connection, db.writes)
 
 
-async def _no_reads(_: work.Write) -> list[dict[str, object]]:
+async def _no_reads(_: work.Write) -> list[Mapping[str, Any]]:
     raise RuntimeError("a keeper of entitlements only writes")

@@ -76,7 +76,7 @@ class Api(Table):
 
 
 class Store(Table):
-    """Postgres. `owner_url` is None where it is not given: only migrations need it."""
+    """Postgres. `owner_url` is None where it is not given: only migrations and `ledger rebuild` need it."""
 
     url: Annotated[Postgres, Referenced] = Field(repr=False)
     owner_url: Annotated[Postgres | None, ReferencedIfThere] = Field(default=None, repr=False)

@@ -38,18 +38,20 @@ QUESTION = Question(
     key=("hook", "application"),
     personal=False,
     sql="""
+        WITH seen AS (
+            SELECT d.hook, coalesce(d.application, '') AS application, count(*) AS times, min(d.received_at) AS first,
+                   max(d.received_at) AS last
+              FROM deliveries d
+             WHERE d.tenant = :tenant AND d.received_at >= :since AND d.received_at < :until
+               AND d.hook NOT IN ('operator', 'import', 'reconcile')
+             GROUP BY 1, 2
+        )
         SELECT q.hook, q.application, sum(q.times)::bigint AS times, min(q.first) AS first, max(q.last) AS last,
                coalesce(max(q.last) < least(clock_timestamp(), :until) - CAST(:quiet AS interval), true) AS silent
-          FROM (SELECT d.hook, coalesce(d.application, '') AS application, count(*) AS times, min(d.received_at) AS first,
-                       max(d.received_at) AS last
-                  FROM deliveries d
-                 WHERE d.tenant = :tenant AND d.received_at >= :since AND d.received_at < :until
-                   AND d.hook NOT IN ('operator', 'import', 'reconcile')
-                 GROUP BY 1, 2
+          FROM (SELECT * FROM seen
                 UNION ALL
                 SELECT h, '', 0, NULL, NULL FROM unnest(CAST(:hooks AS text[])) AS h
-                 WHERE NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.tenant = :tenant AND d.hook = h
-                                      AND d.received_at >= :since AND d.received_at < :until)) AS q
+                 WHERE h NOT IN (SELECT s.hook FROM seen s)) AS q
          GROUP BY q.hook, q.application
         HAVING (q.hook, q.application) > (:after_hook, :after_application)
          ORDER BY q.hook, q.application LIMIT :limit

@@ -88,6 +88,36 @@ name = "sundays"
 python = "closed_on_sundays"
 code = "ClosedOnSundays"
 """
+QUESTION = '''"""Which brakes are on."""
+
+from ledger.questions.parameters import Parameters
+from ledger.questions.question import Column, Question
+
+QUESTION = Question(
+    name="brakes",
+    title="The brakes that are on",
+    words="A brake stops removals of access.",
+    parameters=Parameters,
+    columns=(Column("stopped_at", "time", "Since when removals are stopped."),),
+    key=("stopped_at",),
+    personal=False,
+    sql="""
+        SELECT b.stopped_at FROM brakes b WHERE b.tenant = :tenant AND b.stopped_at > :after_stopped_at
+         ORDER BY b.stopped_at LIMIT :limit
+    """,
+)
+'''
+SEE_QUESTION = """
+import json
+from typer.testing import CliRunner
+from cli import app
+from ledger.questions import questions
+print(json.dumps({
+    "list": CliRunner().invoke(app, ["ledger", "--help"]).output,
+    "help": CliRunner().invoke(app, ["ledger", "brakes", "--help"]).output,
+    "columns": [column.description.rstrip(".") for column in questions()["brakes"].columns],
+}))
+"""
 SEE_LIST = """
 import io, json, contextlib
 from typer.testing import CliRunner
@@ -135,6 +165,16 @@ def test_an_activity_is_one_file(tree: Tree, servers: Servers, store: Store, tmp
     listed = tree.look(SEE_LIST, **told)["text"]
     assert "order_badge" in listed
     assert "postCreateUser" in listed
+
+
+def test_a_question_is_one_file(tree: Tree) -> None:
+    tree.drop("ledger/questions/brakes.py", QUESTION)
+
+    seen = tree.look(SEE_QUESTION)
+
+    assert "The brakes that are on" in seen["list"]
+    assert "--tenant" in seen["help"]
+    assert "Since when removals are stopped" in seen["columns"]
 
 
 def test_a_search_attribute_is_one_file(tree: Tree) -> None:

@@ -1,6 +1,7 @@
 """Any question is answered alike: by the page, as a stream, with a report, and with an entry that says who read."""
 
 import uuid
+from collections.abc import Sequence
 from hashlib import sha256
 from typing import Any
 
@@ -12,7 +13,7 @@ from ledger.answer import BadToken, answer, stream
 from ledger.engine import Pool
 from ledger.questions import questions
 from ledger.receive import receive
-from ledger.report import line
+from ledger.report import Row, line
 from tests.ledger.asking import AUDITOR, ask, page, streamed
 from tests.support import delivery, rows
 
@@ -26,7 +27,7 @@ async def login(pool: Pool) -> str:
     return name
 
 
-async def _accesses(pool: Pool, receipt: Any) -> list[dict[str, Any]]:
+async def _accesses(pool: Pool, receipt: Any) -> Sequence[Row]:
     found = await rows(pool, "SELECT * FROM entries WHERE delivery = $1 ORDER BY id", receipt)
     assert all(row["hook"] == "access" for row in found)
     return found
@@ -34,7 +35,8 @@ async def _accesses(pool: Pool, receipt: Any) -> list[dict[str, Any]]:
 
 async def test_pages_follow_each_other_and_end(engine: AsyncEngine, login: str) -> None:
     whole = await ask(engine, "person", person=login, until="2990-01-01")
-    got, token, pages = [], None, 0
+    got: list[Row] = []
+    token, pages = None, 0
     # Up to now: each page's reading is an entry about the person, too.
     until = (await ask(engine, "person", person=login))[-1]["at"]
     while True:
@@ -58,6 +60,16 @@ async def test_a_stream_gives_what_pages_give_and_the_hash_is_of_its_lines(
     assert report["sha256"] == sha256("".join(map(line, got)).encode()).hexdigest()
     assert one.report.sha256 == sha256("".join(map(line, one.rows)).encode()).hexdigest()
     assert report["parameters"]["person"] == login
+
+
+async def test_a_stream_holds_one_batch_at_a_time(
+    engine: AsyncEngine, login: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ledger.answer._BATCH", 3)
+    question = questions()["person"]
+    asked = question.parameters.model_validate({"tenant": "as100", "person": login})
+    async with stream(engine, question, asked, AUDITOR) as coming:
+        assert [len(batch) async for batch in coming.batches] == [3, 3, 2]
 
 
 async def test_a_reading_is_an_entry_that_names_the_pseudonym_and_never_the_login(
@@ -128,14 +140,14 @@ async def test_a_token_fits_its_question_and_parameters_only(engine: AsyncEngine
     token = (await page(engine, "person", person=login, limit=1)).next
     assert token is not None
     assert (await page(engine, "person", person=login, limit=1, after=token)).rows[0]["seq"] == 2
-    for given, wrong in (
-        ({"person": "bina"}, token),
-        ({"person": login}, token[:-3]),
-        ({"person": login}, "é"),
-        ({"person": login}, "W10"),
+    for person, wrong in (
+        ("bina", token),
+        (login, token[:-3]),
+        (login, "é"),
+        (login, "W10"),
     ):
         with pytest.raises(BadToken):
-            await page(engine, "person", after=wrong, **given)
+            await page(engine, "person", after=wrong, person=person)
 
 
 async def test_nobody_so_named_is_an_empty_answer_that_says_so(engine: AsyncEngine) -> None:

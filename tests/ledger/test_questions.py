@@ -10,10 +10,11 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from ledger.engine import Pool
+from ledger.engine import Pool, connect_store
 from ledger.operate import Order, operate, release_brake
 from ledger.people import END, ENDING, GRANT
 from ledger.plan import Plan, Ref
+from ledger.questions import questions
 from ledger.receive import Fact, Note, Planned, Receipt, plan_text, receive
 from ledger.work import Ending, Write, apply_writes, claim, settle
 from settings import Store
@@ -66,10 +67,10 @@ class World:
         async with self.engine.begin() as connection:
             for activity in activities:
                 ref = Ref(str(id_), activity)
-                [claimed], _ = await claim(connection, [ref], lease=0)  # pyright: ignore[reportGeneralTypeIssues]
+                assert isinstance(await claim(connection, [ref], lease=0), tuple)
                 await settle(
                     connection,
-                    [Ending(ref, claimed.attempt, outcome, details or {}, "no route", held)],
+                    [Ending(ref, 1, outcome, details or {}, "no route", held)],
                     "test",
                 )
 
@@ -143,6 +144,30 @@ async def test_spells_at_the_edges_of_time_and_ends_before_their_beginning(world
     assert [r["login"] for r in await world.ask("who-had", application=APP, on="2026-11-05")] == ["bina"]
     assert [r["login"] for r in await world.ask("who-had", application=APP, on="1999-01-01")] == ["bina"]
     assert len(await world.ask("who-had", application=APP, on="9998-01-01")) == 2
+
+
+_SPELLS = """
+    INSERT INTO entitlements (tenant, subject, application, role, state, since, until, opened_by)
+    SELECT 'as100', gen_random_uuid(), :app, '', 'ended confirmed', at, at + interval '1 day', gen_random_uuid()
+      FROM generate_series(timestamptz '2000-01-01Z', '2050-01-01Z', '1 day') AS at
+"""
+
+
+async def test_intervals_are_searched_by_their_index(world: World, store: Store) -> None:
+    """The condition is the index's own expression: spelled otherwise, every spell of all time would be read."""
+    question = questions()["who-had"]
+    asked = question.parameters.model_validate({"tenant": "as100", "application": APP, "on": "2026-11-10"})
+    values = asked.values() | {f"after_{k}": v for k, v in zip(question.key, question.first(), strict=True)}
+    owner = connect_store(store.model_copy(update={"url": store.owner_url}), "test")
+    async with owner.begin() as connection:
+        await connection.execute(text(_SPELLS), {"app": APP})
+        await connection.execute(text("ANALYZE entitlements"))
+        found = await connection.execute(text(f"EXPLAIN {question.sql}"), values | {"limit": 10})
+        assert "entitlements_held" in "\n".join(found.scalars())
+    await owner.dispose()
+    assert (
+        len(await world.ask("who-had", application=APP, on="2026-11-10")) == 1
+    )  # and not the one that ended as it began
 
 
 async def test_joiners_movers_and_leavers(world: World) -> None:
