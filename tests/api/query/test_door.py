@@ -1,14 +1,24 @@
 """Who is let in, who is not, and that nothing about a key is told to those who do not have it."""
 
+import asyncio
+import os
+import ssl
+import sys
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import asyncpg
+import httpx
 import pytest
 
+from dev import certificate
+from dev.processes import end, free_port, spawn
 from ledger import key_text
 from ledger.engine import Pool
+from settings import Store
 from tests.api.edge import logged
-from tests.api.query.asking import Desk, listen, make
+from tests.api.query.asking import Desk, configure, listen, make
+from tests.architecture.tree import ROOT
 from tests.support import rows
 
 
@@ -95,3 +105,33 @@ async def test_without_the_store_the_answer_is_a_problem(desk: Desk) -> None:
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
     assert answer.json()["type"] == "urn:hookledger:problem:store_away"
     assert ready.status_code == 503
+
+
+async def test_it_listens_by_https_as_configured(store: Store, tmp_path: Path) -> None:
+    """The process itself: its port, its certificate, its end."""
+    pem, key = certificate.read_or_make(tmp_path / "tls")
+    query = f'tls = {{ certificate = "{pem}", key = "{key}" }}\nport = {(port := free_port())}'
+    settings = configure(tmp_path, store, query)
+    text, _ = await make(settings, "admin")
+    environment = {**os.environ, "HOOKLEDGER_CONFIG": str(tmp_path / "hookledger.toml")}
+    process = spawn(
+        [sys.executable, str(ROOT / "cli.py"), "query"], log=tmp_path / "log", env=environment, cwd=ROOT
+    )
+    trusting = ssl.create_default_context(cafile=pem)
+    try:
+        async with httpx.AsyncClient(
+            verify=trusting, trust_env=False, base_url=f"https://127.0.0.1:{port}"
+        ) as http:
+            for _ in range(200):
+                try:
+                    await http.get("/health/live")
+                    break
+                except httpx.ConnectError:
+                    await asyncio.sleep(0.1)
+            answer = await http.get("/ledger/keys", headers={"Authorization": f"Bearer {text}"})
+    finally:
+        drained = end(process)
+
+    assert answer.status_code == 200
+    assert (drained, process.returncode) == (True, 0)
+    assert text not in (tmp_path / "log").read_text()
