@@ -2,7 +2,6 @@
 
 import csv
 import io
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Literal
@@ -13,7 +12,7 @@ from starlette.types import Receive, Scope, Send
 from api.problems import Problem
 from api.query.desk import Gone
 from ledger.answer import Streamed
-from ledger.report import line, plain
+from ledger.report import cell, line
 
 Form = Literal["json", "lines", "csv"]
 MEDIA_TYPES: Mapping[str, Form] = {
@@ -30,8 +29,6 @@ _SENT_AS: Mapping[Form, str] = {
 RECEIPT = "hookledger-receipt"
 """The header with the receipt of the entry that says who read it."""
 _CHUNK = 65_536
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
-"""Spreadsheets run a cell that begins so (OWASP, CSV injection)."""
 
 
 def form_of(accept: str | None) -> Form:
@@ -114,7 +111,7 @@ class Stream(Response):
     def _text(self, rows: Sequence[Mapping[str, Any]]) -> str:
         if self._form == "lines":
             return "".join(map(line, rows))
-        return _csv([[_cell(row.get(name)) for name in self._columns] for row in rows])
+        return _csv([[cell(row[name]) for name in self._columns] for row in rows])
 
 
 async def _send(send: Send, text: str, *, more: bool = True) -> None:
@@ -129,14 +126,3 @@ def _csv(rows: Iterable[Sequence[Any]]) -> str:
     out = io.StringIO()
     csv.writer(out).writerows(rows)
     return out.getvalue()
-
-
-def _cell(value: Any) -> Any:
-    """Text that a spreadsheet would run gets an apostrophe before it; JSON lines have it as it is."""
-    if value is None:
-        return ""
-    if isinstance(value, str):
-        return f"'{value}" if value.startswith(_FORMULA) else value
-    if isinstance(value, bool | dict | list):
-        return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=plain)
-    return value if isinstance(value, int | float) else plain(value)
