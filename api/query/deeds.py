@@ -24,7 +24,7 @@ class OnWork(BaseModel):
 
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
     delivery: UUID
-    activity: Annotated[str, Field(max_length=200)] | None = None
+    activity: Annotated[str, Field(pattern=r"^[^\x00]{1,200}$")] | None = None
     reason: _Reason
 
 

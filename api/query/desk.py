@@ -22,6 +22,7 @@ log = logging.getLogger(__name__)
 
 MOST_BODY = 65_536
 """Bytes of a request's body: parameters, or a deed with its reason."""
+_BODY_SECONDS = 10.0
 _ALWAYS = ((b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff"))
 
 
@@ -64,7 +65,7 @@ class Desk:
         said = _Said(send)
         try:
             async with asyncio.timeout(self.longest):
-                principal = await self.door.let_in(request.headers.get("authorization"))
+                principal = await self.door.let_in(request.headers.getlist("authorization"))
                 with self.bounds.held(principal.actor):
                     body = await _body(request) if request.method == "POST" else None
                     call = Call(request, principal, UUID(int=receipt.int), body)
@@ -151,7 +152,11 @@ async def _nothing() -> Message:
 
 
 async def _body(request: Request) -> dict[str, object]:
-    raw = await bodies.read(dict(request.headers.raw), request.receive, MOST_BODY)
+    try:
+        async with asyncio.timeout(_BODY_SECONDS):
+            raw = await bodies.read(dict(request.headers.raw), request.receive, MOST_BODY)
+    except TimeoutError:
+        raise Problem(408, "too_slow", f"The body did not come within {_BODY_SECONDS:.0f} s.") from None
     return bodies.parse(raw)
 
 

@@ -1,6 +1,7 @@
 """Lets callers in by what their Authorization header bears: a key of ours, or a token of the identity provider."""
 
 import logging
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from api.problems import Problem
@@ -33,9 +34,11 @@ class Door:
         self._engine = engine
         self._oidc = oidc
 
-    async def let_in(self, authorization: str | None) -> Principal:
-        """Who bears this header. Raises Problem: 401, 403 for a user without a role, 503."""
-        credential = _credential(authorization)
+    async def let_in(self, authorizations: Sequence[str]) -> Principal:
+        """Who bears the one header Authorization. Raises Problem: 401, 403 for a user without a role, 503."""
+        if len(authorizations) > 1:
+            raise NotLetIn("several_credentials", "The call has more than one Authorization header.")
+        credential = _credential(authorizations[0] if authorizations else None)
         if credential.startswith(key_text.PREFIX):
             return await self.by_key(credential)
         if self._oidc is None:

@@ -28,7 +28,7 @@ class NewKeyAsked(BaseModel):
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
     role: Role
     tenant: str | None = None
-    label: Annotated[str, Field(min_length=1, max_length=200)]
+    label: Annotated[str, Field(pattern=r"^[^\x00-\x1f]{1,200}$")]
     days: Annotated[int, Field(ge=1, le=LONGEST_LIFE.days)] = 90
     reason: Annotated[str, Field(min_length=1, max_length=2000)]
 

@@ -18,6 +18,8 @@ log = logging.getLogger(__name__)
 _TIMEOUT = 5.0
 _FRESH = 3600.0
 """Seconds for which addresses and keys are believed."""
+_PATIENCE = 2.0
+"""Seconds after it did not answer in which it is not asked again: callers must not queue for its time-outs."""
 _PAUSE = 10.0
 """Seconds between two looks: tokens with made-up key ids must not make us ask each time."""
 
@@ -50,6 +52,7 @@ class Provider:
         self._clock = clock
         self._http = httpx.AsyncClient(timeout=_TIMEOUT, follow_redirects=False)
         self._known: Told | None = None
+        self._away: tuple[ProviderAway, float] | None = None
         self._lock = asyncio.Lock()
 
     async def close(self) -> None:
@@ -60,9 +63,15 @@ class Provider:
         """Addresses and keys; `again` to look for keys newer than those known. Raises ProviderAway."""
         async with self._lock:
             known, now = self._known, self._clock()
+            if self._away is not None and now - self._away[1] < _PATIENCE:
+                raise self._away[0]
             age = now - known.at if known else _FRESH
             if known is None or age >= _FRESH or (again and age >= _PAUSE):
-                self._known = known = await self._discover(now)
+                try:
+                    self._known = known = await self._discover(now)
+                except ProviderAway as wrong:
+                    self._away = wrong, self._clock()
+                    raise
             return known
 
     async def ask(

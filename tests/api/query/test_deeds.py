@@ -92,6 +92,10 @@ async def test_who_may_not_changes_nothing(desk: Desk, pool: Pool, role: Any, te
     [
         ({"delivery": str(uuid4())}, "reason: is missing"),
         ({"delivery": str(uuid4()), "reason": "  "}, "reason: must be a text of the right length and form"),
+        (
+            {"delivery": str(uuid4()), "reason": "r", "activity": "a\0"},
+            "activity: must be a text of the right",
+        ),
         ({"delivery": "<script>", "reason": "r"}, "delivery: must be an id such as"),
         ({"delivery": str(uuid4()), "reason": "r", "evil<": 1}, "There is a parameter that is not known"),
     ],

@@ -47,6 +47,15 @@ async def test_without_a_credential_the_scheme_is_named(desk: Desk) -> None:
         assert answer.json()["type"] == "urn:hookledger:problem:no_credential"
 
 
+async def test_two_credentials_are_none(desk: Desk) -> None:
+    text, _ = await make(desk.settings, "admin")
+    two = [("Authorization", f"Bearer {text}"), ("Authorization", f"Bearer {text}")]
+
+    answer = await desk.http.get("/ledger/keys", headers=two)
+
+    assert (answer.status_code, answer.json()["type"][-19:]) == (401, "several_credentials")
+
+
 @pytest.mark.parametrize("kind", ["mistyped", "made up", "other secret", "no key"])
 async def test_what_is_no_key_is_turned_away_and_never_echoed(desk: Desk, kind: str) -> None:
     text, key = await make(desk.settings, "admin")
@@ -122,7 +131,7 @@ async def test_it_listens_by_https_as_configured(store: Store, tmp_path: Path) -
         async with httpx.AsyncClient(
             verify=trusting, trust_env=False, base_url=f"https://127.0.0.1:{port}"
         ) as http:
-            for _ in range(200):
+            for _ in range(600):
                 try:
                     await http.get("/health/live")
                     break

@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator, Generator
 from dataclasses import replace
 from pathlib import Path
 
+import httpx
 import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -224,6 +225,26 @@ async def test_a_provider_that_is_away_or_another_is_said_to_be(provider: Provid
     assert await _refused(other, token) == "provider_away"
     await away.close()
     await other.close()
+
+
+async def test_callers_do_not_queue_for_a_provider_that_is_away(
+    provider: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ahead, token = [0.0], provider.token()
+    oidc = Oidc(_settings(provider.issuer), clock=lambda: time.time() + ahead[0])
+    asked: list[str] = []
+
+    async def away(_: object, method: str, url: str, **__: object) -> object:
+        asked.append(f"{method} {url}")
+        raise httpx.ReadTimeout("")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(httpx.AsyncClient, "request", away)
+        assert [await _refused(oidc, token) for _ in range(5)] == ["provider_away"] * 5
+    assert len(asked) == 1
+    ahead[0] = 3
+    assert (await oidc.bearer(token)).actor == "oidc:siem"
+    await oidc.close()
 
 
 async def test_the_listener_lets_users_and_keys_in(

@@ -66,12 +66,12 @@ async def _running(pool: Pool) -> int:
     )
 
 
-async def _until(condition: Callable[[], Any], wanted: object) -> None:
-    for _ in range(100):
+async def _until(condition: Callable[[], Any], wanted: object, seconds: int = 15) -> None:
+    for _ in range(20 * seconds):
         if await condition() == wanted:
             return
         await asyncio.sleep(0.05)
-    raise AssertionError(f"{await condition()} and not {wanted} after 5 s")
+    raise AssertionError(f"{await condition()} and not {wanted} after {seconds} s")
 
 
 async def _outcomes(pool: Pool) -> list[str]:
@@ -214,7 +214,7 @@ async def test_the_process_streams_much_in_little_memory(
         async with httpx.AsyncClient(
             trust_env=False, timeout=60, base_url=f"http://127.0.0.1:{port}"
         ) as http:
-            await _until(lambda: _is_ready(http), True)
+            await _until(lambda: _is_ready(http), True, 60)
             headers = {"Authorization": f"Bearer {text}"}
             asked = {"person": "much.person"}
             assert (await http.get("/ledger/person", headers=headers, params=asked)).status_code == 200
