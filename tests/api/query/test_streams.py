@@ -142,7 +142,7 @@ async def test_a_statement_that_takes_too_long_is_ended_and_said(listening: List
 async def test_a_stream_that_takes_too_long_is_never_taken_for_whole(
     listening: Listening, pool: Pool
 ) -> None:
-    async with listening("longest = 1.0") as desk:
+    async with listening("longest = 4.0") as desk:
         text, _ = await make(desk.settings, "auditor", "as100")
         headers = {"Authorization": f"Bearer {text}", "Accept": "text/csv"}
         began = time.monotonic()
@@ -155,7 +155,7 @@ async def test_a_stream_that_takes_too_long_is_never_taken_for_whole(
 
         with pytest.raises(httpx.RemoteProtocolError):
             await read_slowly()
-        assert time.monotonic() - began < 10
+        assert time.monotonic() - began < 30
         await _until(lambda: _outcomes(pool), ["reading", "broken off"])
 
 
