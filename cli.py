@@ -10,6 +10,7 @@ import typer
 import settings as configuration
 from commands.ending import stop
 from commands.mistakes import refuse
+from commands.sealing.typed import add_sealing
 from commands.times import parse_time
 
 _RUN, _LOOK, _ACT, _DEVELOP = "Run it", "Look", "Act", "Develop"
@@ -20,9 +21,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Receives the webhooks of the Cymmetri Identity Platform; keeps the ledger.",
 )
-ledger = typer.Typer(
-    no_args_is_help=True, help="Asks the ledger, and proves it: search, verify, prove, checkpoint, seal."
-)
+ledger = typer.Typer(no_args_is_help=True, help="Asks the ledger, proves it: search, verify, prove.")
 new = typer.Typer(no_args_is_help=True, help="Writes the files of a new activity.")
 brake = typer.Typer(no_args_is_help=True, help="The brake, which stops too many removals of access: release.")
 config = typer.Typer(
@@ -235,61 +234,7 @@ def search(
     asyncio.run(run(load(), asked, lines=as_json))
 
 
-@ledger.command()
-def verify(
-    kept: Annotated[
-        list[Path] | None,
-        typer.Option(
-            help="File with a checkpoint kept elsewhere, to compare with; may be repeated.", exists=True
-        ),
-    ] = None,
-    since: Annotated[
-        Path | None, typer.Option(help="File with a checkpoint: only what came after it.", exists=True)
-    ] = None,
-    as_json: AsJson = False,
-) -> None:
-    """Recomputes what was sealed, and names each row that was changed, removed, inserted or moved; or another history.
-
-    Exit codes: 0 everything fits, 1 something does not, 2 it could not be looked at.
-    """
-    from commands.sealing.verify import Options, run
-
-    run(load(), Options(kept or [], since, as_json))
-
-
-@ledger.command()
-def prove(
-    entry: Annotated[int | None, typer.Argument(help="Id of an entry, from ledger search --json.")] = None,
-    since: Annotated[
-        Path | None, typer.Option(help="File with a checkpoint that the ledger has grown from.", exists=True)
-    ] = None,
-    as_json: AsJson = False,
-) -> None:
-    """Proves that an entry is sealed (c2sp.org/tlog-proof), or that the ledger has only grown since a checkpoint.
-
-    Exit codes: 0 proved, 1 what is stored does not give the proof, 2 there is none.
-    """
-    from commands.sealing.prove import run
-
-    run(load(), entry, since, as_object=as_json)
-
-
-@ledger.command()
-def checkpoint(
-    keys: Annotated[bool, typer.Option("--keys", help="The keys that verify checkpoints, instead.")] = False,
-) -> None:
-    """Prints the newest signed checkpoint: keep it where whoever runs this ledger cannot change it."""
-    from commands.sealing.checkpoint import show_keys, show_newest
-
-    (show_keys if keys else show_newest)(load())
-
-
-@ledger.command()
-def seal(as_json: AsJson = False) -> None:
-    """Seals what waits now, instead of within a minute. Exit codes: 0 done, 1 nothing can be sealed."""
-    from commands.sealing.checkpoint import seal_now
-
-    seal_now(load(), as_object=as_json)
+add_sealing(ledger, load)
 
 
 @app.command(rich_help_panel=_LOOK)
