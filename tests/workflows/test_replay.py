@@ -9,25 +9,40 @@ import pytest
 from temporalio.client import Client, WorkflowHistory
 from temporalio.worker import Replayer
 
-from runtime.watch import watch_id
+from runtime.long_lived import LongLived
+from runtime.seal import SEAL
+from runtime.watch import WATCH
 from settings import Settings, Store
 from tests.support import write_configuration
 from tests.workflows.lifecycle import Lifecycle
+from workflows.seal import Seal
 from workflows.user_lifecycle import UserLifecycle
-from workflows.watch import NAME, Watch
+from workflows.watch import Watch
 
 STORED = Path(__file__).parent.parent / "histories"
-WORKFLOWS = [UserLifecycle, Watch]
+WORKFLOWS = [UserLifecycle, Watch, Seal]
 RECORD = "HOOKLEDGER_RECORD_HISTORIES"
 """Set, with any value, to write the histories of the tests with fresh ones into tests/histories."""
 
 
+QUICK = """
+[sweep]
+unrung = 0.1
+quiet = 1.0
+[watch]
+interval = 0.05
+[ledger.seal]
+origin = "example.com/replay"
+interval = 0.05
+keys = [{ name = "first", secret = { file = "seal.key" } }]
+"""
+
+
 @pytest.fixture
 def settings(store: Store, tmp_path: Path) -> Settings:
-    """The lifecycle tests' own, with rounds of the watch one after the other."""
-    return write_configuration(
-        tmp_path, store, "[sweep]\nunrung = 0.1\nquiet = 1.0\n[watch]\ninterval = 0.05\n"
-    )
+    """The lifecycle tests' own, with rounds of watch and sealer one after the other."""
+    (tmp_path / "seal.key").write_text("B" * 42 + "A")
+    return write_configuration(tmp_path, store, QUICK)
 
 
 @pytest.mark.parametrize("path", sorted(STORED.glob("*.json")), ids=lambda p: p.stem)
@@ -63,10 +78,13 @@ async def test_fresh_histories_replay(person: Lifecycle, client: Client, story: 
         await _replay(history, f"{'-'.join(story)}-{n}")
 
 
-async def test_fresh_histories_of_the_watch_replay(person: Lifecycle, client: Client) -> None:
+@pytest.mark.parametrize("always", [WATCH, SEAL], ids=lambda always: always.prefix)
+async def test_fresh_histories_of_long_lived_runs_replay(
+    person: Lifecycle, client: Client, always: LongLived
+) -> None:
     """A run that goes on as new, and the one after it, ended by hand."""
     queue = person.settings.temporal.task_queue
-    handle = await client.start_workflow(NAME, 2, id=watch_id(queue), task_queue=queue)
+    handle = await client.start_workflow(always.name, 2, id=always.id(queue), task_queue=queue)
     first = handle.first_execution_run_id
 
     async def went_on() -> bool:
@@ -77,7 +95,7 @@ async def test_fresh_histories_of_the_watch_replay(person: Lifecycle, client: Cl
     await last.terminate("the test is over")
     for n, run_id in enumerate((first, (await last.describe()).run_id)):
         run = client.get_workflow_handle(handle.id, run_id=run_id)
-        await _replay(await run.fetch_history(), f"watch-{n}")
+        await _replay(await run.fetch_history(), f"{always.prefix}-{n}")
 
 
 async def _replay(history: WorkflowHistory, name: str) -> None:
