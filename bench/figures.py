@@ -20,6 +20,9 @@ AIMS: Mapping[str, str] = {
     "actions_per_hook": "≤ 0.45",
     "storm_ack_p50_vs_idle": "≤ 3",
     "import_vs_floor": "≤ 1.5",
+    "verify_vs_floor": "≥ 0.6",
+    "seal_vs_floor": "≥ 0.4",
+    "append_with_seal_vs_without": "≥ 0.95",
 }
 """What each ratio aims at. Other figures are absolute: they hold for one machine only."""
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from bench import importing, rules
+from bench import importing, rules, sealing
 from bench.figures import Notebook
 from bench.races import race
 from bench.stack import Stack, stack
@@ -35,13 +35,16 @@ class Size:
     """People known while a tenant's own rules are measured."""
     import_rounds: int
     import_rows: int
+    seal_rounds: int
+    seal_entries: int
+    append_s: float
 
 
-FULL = Size(7, 3.0, 5.0, 7, 60, 7, (0.5, 5.0), 2.6, 1_000_000, 7, 50_000)
-QUICK = Size(1, 0.6, 1.2, 1, 6, 1, (0.05, 0.2), 1.6, 20_000, 1, 3_000)
-PARTS = frozenset({"races", "rules", "storms", "imports"})
+FULL = Size(7, 3.0, 5.0, 7, 60, 7, (0.5, 5.0), 2.6, 1_000_000, 7, 50_000, 7, 200_000, 3.0)
+QUICK = Size(1, 0.6, 1.2, 1, 6, 1, (0.05, 0.2), 1.6, 20_000, 1, 3_000, 1, 20_000, 1.0)
+PARTS = frozenset({"races", "rules", "storms", "imports", "sealing"})
 QUICK_PARTS = frozenset({"races", "storms"})
-"""What fits into a minute; the others are quick by name: --quick --only rules,imports."""
+"""What fits into a minute; the others are quick by name: --quick --only rules,imports,sealing."""
 
 
 def measure(size: Size, say: Say, only: frozenset[str] = PARTS) -> Notebook:
@@ -61,6 +64,12 @@ def measure(size: Size, say: Say, only: frozenset[str] = PARTS) -> Notebook:
             for number in range(size.import_rounds):
                 say(f"import of {size.import_rows:,} people, round {number + 1} of {size.import_rounds}")
                 importing.round_of(one, size.import_rows, number, notebook)
+        if "sealing" in only:
+            for number in range(size.seal_rounds):
+                say(
+                    f"{size.seal_entries:,} entries sealed and verified, round {number + 1} of {size.seal_rounds}"
+                )
+                sealing.round_of(one, size.seal_entries, size.append_s, number, notebook)
     return notebook
 
 
@@ -69,7 +78,8 @@ def steps(size: Size, only: frozenset[str]) -> int:
     races = 1 + len(RACES) * size.rounds if "races" in only else 0
     storms = 1 + size.storm_rounds + size.spread_rounds if "storms" in only else 0
     ruled = rules.steps(size.rounds) if "rules" in only else 0
-    return 1 + races + ruled + storms + (size.import_rounds if "imports" in only else 0)
+    sealed = size.seal_rounds if "sealing" in only else 0
+    return 1 + races + ruled + storms + sealed + (size.import_rounds if "imports" in only else 0)
 
 
 def _races(one: Stack, size: Size, notebook: Notebook, say: Say) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 from ledger.crosschecks import CHECKS, read_leafless, run_check
 from ledger.engine import StoreErrors, connect_to_read
 from ledger.leaf import COLUMNS, selected
+from ledger.lines import read_lines
 from ledger.note import Checkpoint, VerifierKey
 from ledger.recompute import Finding, Recomputation, StoredCheckpoint
 from ledger.seal import count_waiting, read_edge
@@ -162,12 +163,9 @@ class _Pass:
 
     async def run(self, tree: Any, say: Callable[[int], None]) -> None:
         """Reads all leaves."""
-        rest = b""
         await self._turn()
 
-        async def take(data: bytes) -> None:
-            nonlocal rest
-            *lines, rest = (rest + data).split(b"\n")
+        async def take(lines: list[bytes]) -> None:
             place = 0
             while place < len(lines):
                 due = self._page[0].checkpoint.size if self._page else 1 << 62
@@ -175,7 +173,7 @@ class _Pass:
                 await self._meet()
             say(self._to.size)
 
-        await tree.copy_from_query(_LEAVES, self._to.size, output=take)
+        await read_lines(tree, _LEAVES, self._to.size, take=take)
 
     async def beyond(self) -> list[StoredCheckpoint]:
         """The newest checkpoint, if it is of a larger tree than there is."""
