@@ -33,14 +33,21 @@ def main(
     only: Annotated[
         str | None,
         typer.Option(
-            help="races, rules, storms, imports, questions: some of them, by commas. All, or races and storms if quick."
+            help="races, rules, storms, imports, questions, sealing: some of them, by commas. All, or races and storms if quick."
         ),
     ] = None,
 ) -> None:
     """Measures Hookledger against the bare references kept beside it."""
     size = QUICK if quick else FULL
     if rounds:
-        size = replace(size, rounds=rounds, storm_rounds=rounds, spread_rounds=rounds, import_rounds=rounds)
+        size = replace(
+            size,
+            rounds=rounds,
+            storm_rounds=rounds,
+            spread_rounds=rounds,
+            import_rounds=rounds,
+            seal_rounds=rounds,
+        )
     parts = frozenset(only.split(",")) if only else QUICK_PARTS if quick else PARTS
     columns = (
         SpinnerColumn(),

@@ -22,6 +22,9 @@ AIMS: Mapping[str, str] = {
     "import_vs_floor": "≤ 1.5",
     "asof_10m_vs_100k": "≤ 1.5",
     "timeline_10m_vs_100k": "≤ 1.5",
+    "verify_vs_floor": "≥ 0.6",
+    "seal_vs_floor": "≥ 0.4",
+    "append_with_seal_vs_without": "≥ 0.95",
 }
 """What each ratio aims at. Other figures are absolute: they hold for one machine only."""
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from bench import importing, questions, rules
+from bench import importing, questions, rules, sealing
 from bench.figures import Notebook
 from bench.races import race
 from bench.stack import Stack, stack
@@ -38,13 +38,16 @@ class Size:
     entries: int
     """Of the long ledger that questions are asked of; the short one has FEW_ENTRIES."""
     asks: int
+    seal_rounds: int
+    seal_entries: int
+    append_s: float
 
 
-FULL = Size(7, 3.0, 5.0, 7, 60, 7, (0.5, 5.0), 2.6, 1_000_000, 7, 50_000, 10_000_000, 31)
-QUICK = Size(1, 0.6, 1.2, 1, 6, 1, (0.05, 0.2), 1.6, 20_000, 1, 3_000, 1_000_000, 9)
-PARTS = frozenset({"races", "rules", "storms", "imports", "questions"})
+FULL = Size(7, 3.0, 5.0, 7, 60, 7, (0.5, 5.0), 2.6, 1_000_000, 7, 50_000, 10_000_000, 31, 7, 200_000, 3.0)
+QUICK = Size(1, 0.6, 1.2, 1, 6, 1, (0.05, 0.2), 1.6, 20_000, 1, 3_000, 1_000_000, 9, 1, 20_000, 1.0)
+PARTS = frozenset({"races", "rules", "storms", "imports", "questions", "sealing"})
 QUICK_PARTS = frozenset({"races", "storms"})
-"""What fits into a minute; the others are quick by name: --quick --only rules,imports,questions."""
+"""What fits into a minute; the others are quick by name: --quick --only rules,imports,questions,sealing."""
 FEW_ENTRIES = 100_000
 
 
@@ -75,6 +78,12 @@ def measure(size: Size, say: Say, only: frozenset[str] = PARTS) -> Notebook:
                 notebook=notebook,
                 say=say,
             )
+        if "sealing" in only:
+            for number in range(size.seal_rounds):
+                say(
+                    f"{size.seal_entries:,} entries sealed and verified, round {number + 1} of {size.seal_rounds}"
+                )
+                sealing.round_of(one, size.seal_entries, size.append_s, number, notebook)
     return notebook
 
 
@@ -84,7 +93,9 @@ def steps(size: Size, only: frozenset[str]) -> int:
     storms = 1 + size.storm_rounds + size.spread_rounds if "storms" in only else 0
     ruled = rules.steps(size.rounds) if "rules" in only else 0
     asked = questions.steps(size.rounds) if "questions" in only else 0
-    return 1 + races + ruled + storms + asked + (size.import_rounds if "imports" in only else 0)
+    sealed = size.seal_rounds if "sealing" in only else 0
+    imported = size.import_rounds if "imports" in only else 0
+    return 1 + races + ruled + storms + asked + sealed + imported
 
 
 def _races(one: Stack, size: Size, notebook: Notebook, say: Say) -> None:

@@ -43,3 +43,8 @@ def whole(rows: Iterable[bytes | memoryview], microseconds: int) -> memoryview:
     """All that COPY reads, at that time since 1970. A view, because asyncpg takes bytes for a path."""
     time = bigint_field(microseconds - _MICROSECONDS_TO_2000)
     return memoryview(_HEADER + b"".join(rows).replace(TIME, time) + _TRAILER)
+
+
+def binary(rows: Iterable[bytes]) -> memoryview:
+    """The same for rows that say their times themselves, or have none."""
+    return memoryview(_HEADER + b"".join(rows) + _TRAILER)

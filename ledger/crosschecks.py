@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ledger.leaf import selected
+from ledger.lines import all_lines
 from ledger.recompute import Finding, Kind
 
 _SHOWN = 5
@@ -140,10 +141,4 @@ async def run_check(connection: Any, check: Check) -> list[Finding]:
 
 async def read_leafless(connection: Any, most: int = 50) -> list[bytes]:
     """Lines of entries that are neither sealed nor queued."""
-    parts: list[bytes] = []
-
-    async def keep(data: bytes) -> None:
-        parts.append(data)
-
-    await connection.copy_from_query(LEAFLESS, most, output=keep)
-    return b"".join(parts).split(b"\n")[:-1]
+    return await all_lines(connection, LEAFLESS, most)

@@ -31,6 +31,9 @@ _DETAIL = COLUMNS.index("hook")
 _VERSION = COLUMNS.index("outcome")
 """Before which the version stands in it."""
 
+GONE = b"\t".join([_NULL] * len(COLUMNS))
+"""The line of an entry that is not there: no entry has nothing in all of its columns."""
+
 _SELECTED = {"commitment": "encode({}.commitment, 'hex')"}
 
 

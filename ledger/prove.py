@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ledger.leaf import leaf, selected
+from ledger.lines import all_lines
 from ledger.note import Checkpoint
 from ledger.seal import KEPT, read_head
 from ledger.tree import Span, completed_by, consistency, fold, hash_in, inclusion, leaf_hash, nodes_of
@@ -56,13 +57,7 @@ async def prove_inclusion(connection: Any, entry: int) -> Inclusion:
     """Of an entry, by its id. Raises Unprovable."""
     row = await connection.fetchrow(_LEAF, entry)
     head = await read_head(connection)
-    lines: list[bytes] = []
-
-    async def keep(data: bytes) -> None:
-        lines.append(data)
-
-    await connection.copy_from_query(_ENTRY, entry, output=keep)
-    line = b"".join(lines).removesuffix(b"\n")
+    line = next(iter(await all_lines(connection, _ENTRY, entry)), b"")
     if row is None or head is None:
         words = "waits to be sealed: ask again in a minute" if line else "does not exist"
         raise Unprovable(f"entry {entry} {words}")

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from ledger.leaf import COLUMNS, VERSION, leaf, with_id
+from ledger.leaf import COLUMNS, GONE, VERSION, leaf, with_id
 from ledger.note import Checkpoint, NoteError, VerifierKey, open_checkpoint
 from ledger.tree import HASH, Edge, leaf_hash
 
@@ -20,7 +20,7 @@ MOST_ODD = 1000
 _MOST_PAIRS = 40
 """Rows among which one looks for two that have changed places."""
 _AT = COLUMNS.index("at")
-_ID = COLUMNS.index("id")
+_VERSION = b"%d" % VERSION
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,23 +107,18 @@ class Recomputation:
 
         A line: number, entry, leaf_version and hashes (hex) of a leaf, then the entry's columns, `selected`.
         """
-        edge, add = self.edge, self.edge.add
-        for at in range(place, len(lines)):
-            if edge.size >= size:
-                return at
+        edge, add, kept_elsewhere = self.edge, self.edge.add, self._kept
+        for at in range(place, min(len(lines), place + size - edge.size)):
             line = lines[at]
+            place = at + 1
+            self.rows += 1
             number, entry, version, hexed, own = line.split(b"\t", 4)
             if int(number) != edge.size:
                 self._gap(int(number))
-            kept = unhexlify(hexed)
-            values = own.split(b"\t", _ID + 1)
-            if values[_ID] == b"\\N":
-                mine = None
-            else:
-                mine = leaf_hash(leaf(own))
-                if values[_AT] < self._earliest:
-                    self._backdated(int(number), int(entry), values[_AT])
-            id_ = int(entry)
+            kept, id_ = unhexlify(hexed), int(entry)
+            mine = None if own == GONE else leaf_hash(leaf(own))
+            if self._earliest and mine and own.split(b"\t", _AT + 1)[_AT] < self._earliest:
+                self._backdated(edge.size, id_, own.split(b"\t", _AT + 1)[_AT])
             if id_ < self._entry and self._interval.backwards is None:
                 self._interval.backwards = edge.size
             self._entry = id_
@@ -131,13 +126,14 @@ class Recomputation:
                 self._apart(id_, kept, own, mine)
             elif add(mine) != kept and self._interval.inner is None:
                 self._interval.inner = edge.size - 1
-            if version != b"%d" % VERSION:
+            if version != _VERSION:
                 words = f"its version is {version.decode()}, which this release does not know"
                 self._find("changed", f"leaf {int(number)}", words, int(number))
-            self.rows += 1
-            if edge.size in self._kept:
-                self._compare(self._kept[edge.size])
-        return len(lines)
+            if edge.size in kept_elsewhere:
+                self._compare(kept_elsewhere[edge.size])
+            if edge.size >= size:
+                break
+        return place
 
     def at_checkpoint(self, stored: StoredCheckpoint) -> None:
         """Holds the tree against a checkpoint of its size; all of them, in the order of their numbers."""

@@ -3,10 +3,15 @@
 from collections.abc import AsyncGenerator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from struct import Struct
 from typing import Any
 
+import asyncpg
+
+from ledger.copying import binary
 from ledger.engine import StoreErrors, connect_to_read
-from ledger.leaf import VERSION, leaf, selected
+from ledger.leaf import GONE, VERSION, leaf, selected
+from ledger.lines import read_lines
 from ledger.note import Checkpoint, NoteError, Signer, VerifierKey, open_checkpoint
 from ledger.tree import Edge, completed_by, hash_in, leaf_hash, nodes_of
 from ledger.visit import OutOfReach, why
@@ -42,17 +47,26 @@ class Step:
     """Another sealer is at it: nothing was done."""
 
 
-# Committed rows only, so an entry of a transaction that is still open waits for the next step. An entry that is gone
-# stays in the queue: ./hookledger ledger verify tells of it.
+# Committed rows only, so an entry of a transaction that is still open waits for the next step.
 _TAKE = f"""
     WITH taken AS (
+        DELETE FROM unsealed WHERE ctid = ANY (ARRAY(SELECT ctid FROM unsealed LIMIT $1)) RETURNING entry
+    )
+    SELECT taken.entry, {selected("e")} FROM taken LEFT JOIN entries e ON e.id = taken.entry ORDER BY taken.entry
+"""
+# The same where the queue was tampered with: an entry that is gone, or sealed already, stays in it.
+# ./hookledger ledger verify tells of it.
+_TAKE_CAREFULLY = f"""
+    WITH taken AS (
         DELETE FROM unsealed WHERE ctid = ANY (ARRAY(
-            SELECT u.ctid FROM unsealed u WHERE EXISTS (SELECT 1 FROM entries e WHERE e.id = u.entry) LIMIT $1))
+            SELECT u.ctid FROM unsealed u
+             WHERE EXISTS (SELECT 1 FROM entries e WHERE e.id = u.entry)
+               AND NOT EXISTS (SELECT 1 FROM leaves l WHERE l.entry = u.entry) LIMIT $1))
         RETURNING entry
     ), once AS (
         SELECT DISTINCT entry FROM taken
     )
-    SELECT {selected("e")} FROM once JOIN entries e ON e.id = once.entry ORDER BY e.id
+    SELECT once.entry, {selected("e")} FROM once JOIN entries e ON e.id = once.entry ORDER BY once.entry
 """
 _HEAD = "SELECT number, origin, size, root, note FROM checkpoints ORDER BY number DESC LIMIT 1"
 _END = "SELECT coalesce(max(number) + 1, 0) FROM leaves"
@@ -79,24 +93,39 @@ async def sealing(store: Store) -> AsyncGenerator[Any]:
 
 async def seal(connection: Any, signer: Signer, keys: Iterable[VerifierKey], most: int = MOST) -> Step:
     """Seals at most so many entries, in a transaction of its own. Raises Broken."""
+    keys = list(keys)
+    try:
+        return await _step(connection, signer, keys, most, _TAKE)
+    except (_Gone, asyncpg.UniqueViolationError):
+        return await _step(connection, signer, keys, most, _TAKE_CAREFULLY)
+
+
+class _Gone(Exception):
+    """An entry that is queued is not there."""
+
+
+async def _step(
+    connection: Any, signer: Signer, keys: Sequence[VerifierKey], most: int, statement: str
+) -> Step:
     async with connection.transaction():
         if not await connection.fetchval("SELECT pg_try_advisory_xact_lock($1)", SEALERS_LOCK):
             return Step(0, None, full=False, busy=True)
         head = await read_head(connection)
-        edge = await _edge(connection, head, list(keys))
-        lines = await _lines(connection, most)
-        if not lines:
+        edge = await _edge(connection, head, keys)
+        begin = edge.size
+        rows = await _leaf_rows(connection, statement, most, edge)
+        count = edge.size - begin
+        if not count:
             return Step(0, head, full=False)
-        rows = [_leaf_row(edge, line) for line in lines]
         columns = ("number", "entry", "leaf_version", "hashes")
-        await connection.copy_records_to_table("leaves", records=rows, columns=columns)
-        full = len(lines) >= most
+        await connection.copy_to_table("leaves", source=rows, columns=columns, format="binary")
+        full = count >= most
         checkpoint = Checkpoint(signer.verifier.name, edge.size, edge.root())
         new = Head(head.number + 1 if head else 1, checkpoint, signer.sign(checkpoint.text()))
         drained = not full or not await count_waiting(connection, 1)
         said = checkpoint.origin, checkpoint.size, checkpoint.root, new.note, drained
         await connection.execute(_CHECKPOINT, new.number, *said)
-    return Step(len(lines), new, full)
+    return Step(count, new, full)
 
 
 async def read_head(connection: Any) -> Head | None:
@@ -137,20 +166,21 @@ async def _edge(connection: Any, head: Head | None, keys: Sequence[VerifierKey])
     return edge
 
 
-async def _lines(connection: Any, most: int) -> list[bytes]:
-    parts: list[bytes] = []
+async def _leaf_rows(connection: Any, statement: str, most: int, edge: Edge) -> memoryview:
+    """Appends what is taken to the tree while it arrives; gives the rows of `leaves`, for COPY."""
+    rows: list[bytes] = []
 
-    async def keep(data: bytes) -> None:
-        parts.append(data)
+    async def take(lines: list[bytes]) -> None:
+        for line in lines:
+            entry, _, own = line.partition(b"\t")
+            if own == GONE:
+                raise _Gone
+            number = edge.size
+            hashes = edge.add(leaf_hash(leaf(own)))
+            rows.append(_row(4, 8, number, 8, int(entry), 2, VERSION, len(hashes)) + hashes)
 
-    await connection.copy_from_query(_TAKE, most, output=keep)
-    return b"".join(parts).split(b"\n")[:-1]
+    await read_lines(connection, statement, most, take=take)
+    return binary(rows)
 
 
-_ID = 10
-"""Place of `id` among the columns read."""
-
-
-def _leaf_row(edge: Edge, line: bytes) -> tuple[int, int, int, bytes]:
-    number = edge.size
-    return number, int(line.split(b"\t", _ID + 1)[_ID]), VERSION, edge.add(leaf_hash(leaf(line)))
+_row = Struct("!hiqiqihi").pack

@@ -9,6 +9,7 @@ from typing import Any
 from ledger.crosschecks import CHECKS, read_leafless, run_check
 from ledger.engine import StoreErrors, connect_to_read
 from ledger.leaf import COLUMNS, selected
+from ledger.lines import read_lines
 from ledger.note import Checkpoint, VerifierKey
 from ledger.recompute import Finding, Recomputation, StoredCheckpoint
 from ledger.seal import count_waiting, read_edge
@@ -29,6 +30,8 @@ _CHECKPOINTS = """
            CASE WHEN c.drained THEN to_char((c.at - interval '1 hour') AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS.US') ELSE '' END
       FROM checkpoints c WHERE c.number > $1 AND c.size > $2 ORDER BY c.number LIMIT $3
 """
+_AS_THEY_STAND = "SET enable_bitmapscan = off; SET enable_sort = off"
+"""Leaves are read by their numbers and entries by key, row after row: a plan that joins first would sort all of them on disk."""
 _PAGE = 500
 _OPEN = "BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY"
 
@@ -67,8 +70,9 @@ async def verify(store: Store, asked: Asked, say: Say) -> Verdict:
     """Reads one snapshot of the ledger, by COPY, in constant memory. Raises OutOfReach, Unverifiable."""
     try:
         async with AsyncExitStack() as stack:
-            connections = [await stack.enter_async_context(_connected(store)) for _ in range(3)]
-            tree, beside, heads = connections
+            tree = await stack.enter_async_context(_connected(store, by_key=True))
+            beside, heads = [await stack.enter_async_context(_connected(store)) for _ in range(2)]
+            await tree.execute(_AS_THEY_STAND)
             await tree.execute(_OPEN)
             snapshot = await tree.fetchval("SELECT pg_export_snapshot()")
             for other in (beside, heads):
@@ -80,8 +84,8 @@ async def verify(store: Store, asked: Asked, say: Say) -> Verdict:
 
 
 @asynccontextmanager
-async def _connected(store: Store) -> AsyncGenerator[Any]:
-    connection = await connect_to_read(store, "hookledger verify")
+async def _connected(store: Store, *, by_key: bool = False) -> AsyncGenerator[Any]:
+    connection = await connect_to_read(store, "hookledger verify", by_key=by_key)
     try:
         yield connection
     finally:
@@ -162,12 +166,9 @@ class _Pass:
 
     async def run(self, tree: Any, say: Callable[[int], None]) -> None:
         """Reads all leaves."""
-        rest = b""
         await self._turn()
 
-        async def take(data: bytes) -> None:
-            nonlocal rest
-            *lines, rest = (rest + data).split(b"\n")
+        async def take(lines: list[bytes]) -> None:
             place = 0
             while place < len(lines):
                 due = self._page[0].checkpoint.size if self._page else 1 << 62
@@ -175,7 +176,7 @@ class _Pass:
                 await self._meet()
             say(self._to.size)
 
-        await tree.copy_from_query(_LEAVES, self._to.size, output=take)
+        await read_lines(tree, _LEAVES, self._to.size, take=take)
 
     async def beyond(self) -> list[StoredCheckpoint]:
         """The newest checkpoint, if it is of a larger tree than there is."""

@@ -45,6 +45,7 @@ BY_ID = {
     "prove._ENTRY": "the entry that is asked for by its id",
     "published._STATE": "of the whole queue, a time and no more",
     "seal._TAKE": "one tree is over all tenants: each leaf has its own in it",
+    "seal._TAKE_CAREFULLY": "one tree is over all tenants: each leaf has its own in it",
     "sweep._FIND": "of all tenants: each row carries its own",
     "sweep._NOTE": "people who were rung",
     "sweep._TIDY": "of all tenants, by age: each entry copies its work's tenant",

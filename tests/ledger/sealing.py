@@ -86,7 +86,7 @@ class Ledger:
     ) -> Verdict:
         """What verify finds."""
         asked = Asked([signer.verifier for signer in keys], kept, since)
-        return await verify(self.store, asked, lambda done, total: None)
+        return await verify(self.store, asked, lambda _done, _total: None)
 
     async def found(self, *kept: Checkpoint) -> tuple[str, str] | None:
         """Kind and row of the first thing that does not fit."""

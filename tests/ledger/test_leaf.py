@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from ledger.engine import connect_to_read
 from ledger.leaf import COLUMNS, leaf, selected, with_id
+from ledger.lines import all_lines
 from ledger.tables import entries
 from settings import Store
 
@@ -65,17 +66,12 @@ async def connection(store: Store) -> Any:
 
 async def _line(connection: Any, entry: dict[str, Any]) -> bytes:
     """The entry's line, written by Postgres itself."""
-    parts: list[bytes] = []
-
-    async def keep(data: bytes) -> None:
-        parts.append(data)
-
     given = [json.dumps(entry[name]) if name == "detail" else entry[name] for name in COLUMNS]
     marks = ", ".join(f"${n}" for n in range(1, len(COLUMNS) + 1))
     await connection.execute("DELETE FROM one")
     await connection.execute(f"INSERT INTO one VALUES ({marks})", *given)
-    await connection.copy_from_query(f"SELECT {selected('e')} FROM one e", output=keep)
-    return b"".join(parts).removesuffix(b"\n")
+    [line] = await all_lines(connection, f"SELECT {selected('e')} FROM one e")
+    return line
 
 
 def _expected(entry: dict[str, Any]) -> bytes:

@@ -86,7 +86,7 @@ async def test_a_sealer_that_dies_in_the_middle_leaves_nothing_behind(ledger: Le
     await ledger.receive("a", "b")
     async with sealing(ledger.store) as connection:
         pid = await connection.fetchval("SELECT pg_backend_pid()")
-        copy = connection.copy_records_to_table
+        copy = connection.copy_to_table
 
         async def killed(*args: Any, **kwargs: Any) -> None:
             await copy(*args, **kwargs)
@@ -96,7 +96,7 @@ async def test_a_sealer_that_dies_in_the_middle_leaves_nothing_behind(ledger: Le
         class Dying:
             """The connection, until the leaves are written."""
 
-            copy_records_to_table = staticmethod(killed)
+            copy_to_table = staticmethod(killed)
 
             def __getattr__(self, name: str) -> Any:
                 return getattr(connection, name)
@@ -168,3 +168,13 @@ async def test_an_entry_that_is_gone_holds_up_nobody(ledger: Ledger) -> None:
 
     assert await ledger.seal(most=2) == 2
     assert ("missing", "entry 1") in [(f.kind, f.row) for f in (await ledger.verify()).findings]
+
+
+async def test_an_entry_that_is_queued_again_holds_up_nobody(ledger: Ledger) -> None:
+    await ledger.receive("a", "b")
+    await ledger.seal()
+    await ledger.sql("INSERT INTO unsealed VALUES (1)")
+    await ledger.receive("c")
+
+    assert await ledger.seal() == 3
+    assert [(f.kind, f.row) for f in (await ledger.verify()).findings] == [("inserted", "entry 1")]

@@ -5,6 +5,7 @@ from collections.abc import AsyncGenerator
 import pytest
 
 from ledger.leaf import COLUMNS, leaf, selected
+from ledger.lines import all_lines
 from ledger.note import Checkpoint, Signer
 from ledger.tree import Edge, leaf_hash
 from tests.conftest import TEMPLATE
@@ -388,18 +389,12 @@ async def test_several_rows_are_all_named_in_their_order(ledger: Ledger) -> None
 
 async def rehash(ledger: Ledger, signer: Signer | None = None) -> None:
     """An attacker's tree: every leaf anew, in the order of numbers; with a key, every checkpoint too."""
-    lines: list[bytes] = []
-
-    async def keep(data: bytes) -> None:
-        lines.extend(bytes(data).split(b"\n")[:-1])
-
     await ledger.sql("SET timezone = 'UTC'")
     query = (
         f"SELECT l.number, {selected('e')} FROM leaves l JOIN entries e ON e.id = l.entry ORDER BY l.number"
     )
-    await ledger.root.copy_from_query(query, output=keep)
     edge = Edge()
-    for line in lines:
+    for line in await all_lines(ledger.root, query):
         number, _, own = line.partition(b"\t")
         await ledger.root.execute(
             "UPDATE leaves SET hashes = $2 WHERE number = $1", int(number), edge.add(leaf_hash(leaf(own)))

@@ -1,0 +1,215 @@
+"""What sealing and verifying cost, beside what neither could save; and what appending loses to being sealed.
+
+The floor reads the very rows by COPY, puts each into its RFC 8785 form, and hashes it, in one process. All times are by the
+clock, as one waits for them. Appending is receive() on a few connections; while it is sealed, a sealer runs beside it every
+second, sixty times as often as it is configured to.
+"""
+
+import asyncio
+import os
+import secrets
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from bench import policy, traffic
+from bench.figures import Notebook
+from bench.stack import ROOT, BenchError, Stack
+from ledger.engine import connect_to_read, open_pool
+from ledger.leaf import leaf, selected
+from ledger.lines import read_lines
+from ledger.note import verifiers_of
+from ledger.receive import Delivery, Person, receive
+from ledger.tree import leaf_hash
+from ledger.verify import Asked, verify
+from runtime.sealer import Sealer
+from settings import Settings, load
+
+_SEAL = """
+[ledger.seal]
+origin = "bench.example/ledger"
+interval = 1
+keys = [{ name = "bench", secret = { env = "BENCH_SEAL" } }]
+"""
+_CONNECTIONS = 4
+
+# As hooks leave them: each delivery with its body, the entry that tells of it, and one for its activity.
+_FILL = r"""
+SET ROLE hookledger_owner;
+INSERT INTO subjects (id, tenant, workflow_id, seq, created_at)
+SELECT md5('s' || n)::uuid, 'TENANT', 'sealed:' || n, 10, now() FROM generate_series(0, PEOPLE - 1) n;
+INSERT INTO deliveries (id, tenant, subject, seq, hook, application, actor, verdict, rules_hash, commitment, received_at)
+SELECT md5('d' || n)::uuid, 'TENANT', md5('s' || n % PEOPLE)::uuid, n / PEOPLE + 1, 'postProvision',
+       'app' || n % 20, 'a' || md5('a' || n % 7), 'received', md5('rules'),
+       sha256('hookledger/body/v1'::bytea || '\x00' || decode(md5('x' || n), 'hex') || convert_to(b.body, 'UTF8')), now()
+  FROM generate_series(0, PEOPLE * 10 - 1) n,
+       LATERAL (SELECT '{"request":{"user":{"login":"person' || n || '","note":"' || repeat('é', 300) || '"}}}' AS body) b;
+INSERT INTO bodies (delivery, salt, body)
+SELECT md5('d' || n)::uuid, decode(md5('x' || n), 'hex'),
+       '{"request":{"user":{"login":"person' || n || '","note":"' || repeat('é', 300) || '"}}}'
+  FROM generate_series(0, PEOPLE * 10 - 1) n;
+INSERT INTO entries (at, tenant, subject, delivery, seq, hook, application, activity, outcome, attempt, actor, code_version,
+                     rules_hash, detail, commitment)
+SELECT d.received_at, d.tenant, d.subject, d.id, d.seq, d.hook, d.application, e.activity, e.outcome, e.attempt, d.actor,
+       '0.1.0+' || md5('code'), d.rules_hash, e.detail, d.commitment
+  FROM deliveries d, LATERAL (VALUES (NULL, 'received', NULL, '{}'::jsonb),
+                                     ('provisioning', 'done', 1, '{"roles": ["a", "b"]}')) AS e (activity, outcome, attempt, detail);
+RESET ROLE;
+ANALYZE;
+"""
+
+
+def round_of(one: Stack, entries: int, seconds: float, number: int, notebook: Notebook) -> None:
+    """One round of everything. Raises BenchError if what was sealed does not verify."""
+    database, environment = _configured(one, f"sealing{number}")
+    one.postgres.sql(
+        _FILL.replace("PEOPLE", str(entries // 20)).replace("TENANT", traffic.TENANT), database.name
+    )
+    one.wait_until_quiet()
+    floor = _timed(environment, "floor")
+    sealing = _timed(environment, "seal")
+    again = _timed(environment, "floor")
+    verifying = _timed(environment, "verify")
+    one.postgres.drop(database.name)
+    appended = _appending(one, seconds, number)
+    count = entries // 20 * 20
+    notebook.note(
+        seal_vs_floor=floor / sealing,
+        verify_vs_floor=again / verifying,
+        append_with_seal_vs_without=appended[True] / appended[False],
+        seal_entries_per_s=count / sealing,
+        verify_entries_per_s=count / verifying,
+        floor_entries_per_s=count / again,
+        append_with_seal_per_s=appended[True],
+        append_without_seal_per_s=appended[False],
+    )
+
+
+def _configured(one: Stack, name: str) -> tuple[Any, dict[str, str]]:
+    database, environment = one.configured(name, policy.HEADER + _SEAL)
+    return database, environment | {"BENCH_SEAL": secrets.token_urlsafe(32)}
+
+
+def _timed(environment: dict[str, str], what: str, *options: str) -> float:
+    command = [sys.executable, "-m", "bench.sealing", what, *options]
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise BenchError(f"{what} failed: {done.stderr.strip()[-500:]}")
+    return float(done.stdout)
+
+
+def _appending(one: Stack, seconds: float, number: int) -> dict[bool, float]:
+    """Deliveries per second, with a sealer and with neither queue nor sealer: each twice, in turn."""
+    sides = {sealed: _configured(one, f"append{number}{sealed}".lower()) for sealed in (True, False)}
+    one.postgres.sql("DROP TRIGGER queue_for_sealing ON entries", sides[False][0].name)
+    rates: dict[bool, list[float]] = {True: [], False: []}
+    order = (True, False, False, True) if number % 2 else (False, True, True, False)
+    for sealed in order:
+        environment = sides[sealed][1]
+        command = [sys.executable, "-m", "bench.sealing", "keep-sealing"]
+        sealer = subprocess.Popen(command, cwd=ROOT, env=environment) if sealed else None
+        try:
+            rates[sealed].append(_timed(environment, "append", str(seconds)))
+        finally:
+            if sealer:
+                sealer.terminate()
+                sealer.wait()
+    for database, _ in sides.values():
+        one.postgres.drop(database.name)
+    return {sealed: sum(found) / len(found) for sealed, found in rates.items()}
+
+
+async def floor(settings: Settings) -> float:
+    """Seconds for COPY, RFC 8785 and SHA-256 of all entries."""
+    connection = await connect_to_read(settings.store, "bench floor")
+
+    async def take(lines: list[bytes]) -> None:
+        for line in lines:
+            leaf_hash(leaf(line))
+
+    begin = time.perf_counter()
+    await read_lines(connection, f"SELECT {selected('e')} FROM entries e ORDER BY e.id", take=take)
+    took = time.perf_counter() - begin
+    await connection.close()
+    return took
+
+
+async def seal(settings: Settings) -> float:
+    """Seconds until nothing waits."""
+    sealer = Sealer(settings)
+    begin = time.perf_counter()
+    while (await sealer.seal()).waiting:
+        pass
+    return time.perf_counter() - begin
+
+
+async def verified(settings: Settings) -> float:
+    """Seconds for the whole. Raises BenchError if something is found."""
+    begin = time.perf_counter()
+    verdict = await verify(
+        settings.store, Asked(verifiers_of(settings.ledger.seal)), lambda _done, _total: None
+    )
+    took = time.perf_counter() - begin
+    if verdict.findings or verdict.waiting:
+        raise BenchError(f"what was sealed does not verify: {verdict.findings[:1]}")
+    return took
+
+
+async def append(settings: Settings) -> float:
+    """Deliveries per second."""
+    pool = await open_pool(settings.store.model_copy(update={"pool_size": _CONNECTIONS}), "bench append")
+    seconds, count = float(sys.argv[2]), 0
+    await asyncio.gather(*(receive(pool, _delivery()) for _ in range(_CONNECTIONS)))
+    end = time.perf_counter() + seconds
+
+    async def caller() -> None:
+        nonlocal count
+        while time.perf_counter() < end:
+            await receive(pool, _delivery())
+            count += 1
+
+    await asyncio.gather(*(caller() for _ in range(_CONNECTIONS)))
+    await pool.close()
+    return count / seconds
+
+
+def _delivery() -> Delivery:
+    id_ = uuid.uuid4()
+    body = '{"request":{"user":{"login":"' + id_.hex + '"}}}'
+    person = Person(id_.hex, None, id_, f"user-lifecycle:{id_}")
+    return Delivery(
+        id=id_,
+        tenant=traffic.TENANT,
+        hook="postProvision",
+        verdict="received",
+        body=body,
+        actor="bench",
+        acting_for=None,
+        code_version="bench",
+        rules_hash="bench",
+        person=person,
+    )
+
+
+async def keep_sealing(settings: Settings) -> float:
+    """Until it is ended."""
+    sealer = Sealer(settings)
+    while os.getppid() > 1:
+        await sealer.seal()
+        await asyncio.sleep(1)
+    return 0.0
+
+
+_WHAT: dict[str, Callable[[Settings], Coroutine[Any, Any, float]]] = {
+    "floor": floor,
+    "seal": seal,
+    "verify": verified,
+    "append": append,
+    "keep-sealing": keep_sealing,
+}
+
+if __name__ == "__main__":
+    print(asyncio.run(_WHAT[sys.argv[1]](load())))
