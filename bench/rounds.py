@@ -43,7 +43,7 @@ class Size:
     append_s: float
 
 
-FULL = Size(7, 3.0, 5.0, 7, 60, 7, (0.5, 5.0), 2.6, 1_000_000, 7, 50_000, 10_000_000, 31, 7, 200_000, 3.0)
+FULL = Size(7, 3.0, 5.0, 7, 60, 7, (0.5, 5.0), 2.6, 1_000_000, 7, 50_000, 10_000_000, 31, 7, 200_000, 10.0)
 QUICK = Size(1, 0.6, 1.2, 1, 6, 1, (0.05, 0.2), 1.6, 20_000, 1, 3_000, 1_000_000, 9, 1, 20_000, 1.0)
 PARTS = frozenset({"races", "rules", "storms", "imports", "questions", "sealing"})
 QUICK_PARTS = frozenset({"races", "storms"})

@@ -18,7 +18,7 @@ from typing import Any
 from bench import policy, traffic
 from bench.figures import Notebook
 from bench.stack import ROOT, BenchError, Stack
-from ledger.engine import connect_to_read, open_pool
+from ledger.engine import Pool, connect_to_read, open_pool
 from ledger.leaf import leaf, selected
 from ledger.lines import read_lines
 from ledger.note import verifiers_of
@@ -35,6 +35,8 @@ interval = 1
 keys = [{ name = "bench", secret = { env = "BENCH_SEAL" } }]
 """
 _CONNECTIONS = 4
+_SLICE = 0.25
+"""Seconds."""
 
 # As hooks leave them: each delivery with its body, the entry that tells of it, and one for its activity.
 _FILL = r"""
@@ -69,10 +71,10 @@ def round_of(one: Stack, entries: int, seconds: float, number: int, notebook: No
         _FILL.replace("PEOPLE", str(entries // 20)).replace("TENANT", traffic.TENANT), database.name
     )
     one.wait_until_quiet()
-    floor = _timed(environment, "floor")
-    sealing = _timed(environment, "seal")
-    again = _timed(environment, "floor")
-    verifying = _timed(environment, "verify")
+    floor = _told(environment, "floor")[0]
+    sealing = _told(environment, "seal")[0]
+    again = _told(environment, "floor")[0]
+    verifying = _told(environment, "verify")[0]
     one.postgres.drop(database.name)
     appended = _appending(one, seconds, number)
     count = entries // 20 * 20
@@ -93,33 +95,31 @@ def _configured(one: Stack, name: str) -> tuple[Any, dict[str, str]]:
     return database, environment | {"BENCH_SEAL": secrets.token_urlsafe(32)}
 
 
-def _timed(environment: dict[str, str], what: str, *options: str) -> float:
-    command = [sys.executable, "-m", "bench.sealing", what, *options]
+def _told(environment: dict[str, str], what: str) -> list[float]:
+    command = [sys.executable, "-m", "bench.sealing", what]
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     if done.returncode:
         raise BenchError(f"{what} failed: {done.stderr.strip()[-500:]}")
-    return float(done.stdout)
+    return [float(number) for number in done.stdout.split()]
 
 
 def _appending(one: Stack, seconds: float, number: int) -> dict[bool, float]:
-    """Deliveries per second, with a sealer and with neither queue nor sealer: each twice, in turn."""
-    sides = {sealed: _configured(one, f"append{number}{sealed}".lower()) for sealed in (True, False)}
-    one.postgres.sql("DROP TRIGGER queue_for_sealing ON entries", sides[False][0].name)
-    rates: dict[bool, list[float]] = {True: [], False: []}
-    order = (True, False, False, True) if number % 2 else (False, True, True, False)
-    for sealed in order:
-        environment = sides[sealed][1]
-        command = [sys.executable, "-m", "bench.sealing", "keep-sealing"]
-        sealer = subprocess.Popen(command, cwd=ROOT, env=environment) if sealed else None
-        try:
-            rates[sealed].append(_timed(environment, "append", str(seconds)))
-        finally:
-            if sealer:
-                sealer.terminate()
-                sealer.wait()
-    for database, _ in sides.values():
-        one.postgres.drop(database.name)
-    return {sealed: sum(found) / len(found) for sealed, found in rates.items()}
+    """Deliveries per second, with a sealer and with neither queue nor sealer: in slices, in turn, from one client."""
+    with_seal, environment = _configured(one, f"append{number}sealed")
+    without, _ = _configured(one, f"append{number}bare")
+    one.postgres.sql("DROP TRIGGER queue_for_sealing ON entries", without.name)
+    one.wait_until_quiet()
+    command = [sys.executable, "-m", "bench.sealing", "keep-sealing"]
+    sealer = subprocess.Popen(command, cwd=ROOT, env=environment)
+    try:
+        told = environment | {"BENCH_WITHOUT": without.app_url, "BENCH_SECONDS": str(seconds)}
+        sealed, bare = _told(told, "append")
+    finally:
+        sealer.terminate()
+        sealer.wait()
+    one.postgres.drop(with_seal.name)
+    one.postgres.drop(without.name)
+    return {True: sealed, False: bare}
 
 
 async def floor(settings: Settings) -> float:
@@ -158,12 +158,25 @@ async def verified(settings: Settings) -> float:
     return took
 
 
-async def append(settings: Settings) -> float:
-    """Deliveries per second."""
-    pool = await open_pool(settings.store.model_copy(update={"pool_size": _CONNECTIONS}), "bench append")
-    seconds, count = float(sys.argv[2]), 0
-    await asyncio.gather(*(receive(pool, _delivery()) for _ in range(_CONNECTIONS)))
-    end = time.perf_counter() + seconds
+async def append(settings: Settings) -> str:
+    """Deliveries per second of both sides, the sealed one first; slices in the order of a palindrome, so that a machine that
+    grows slower does so for both."""
+    sealed = settings.store.model_copy(update={"pool_size": _CONNECTIONS})
+    bare = sealed.model_copy(update={"url": os.environ["BENCH_WITHOUT"]})
+    pools = [await open_pool(store, "bench append") for store in (sealed, bare)]
+    slices = round(float(os.environ["BENCH_SECONDS"]) / _SLICE / 2)
+    counts = [0, 0]
+    for pool in pools:
+        await _slice(pool)
+    for side in (0, 1, 1, 0) * slices:
+        counts[side] += await _slice(pools[side])
+    for pool in pools:
+        await pool.close()
+    return " ".join(str(count / (2 * slices * _SLICE)) for count in counts)
+
+
+async def _slice(pool: Pool) -> int:
+    count, end = 0, time.perf_counter() + _SLICE
 
     async def caller() -> None:
         nonlocal count
@@ -172,8 +185,7 @@ async def append(settings: Settings) -> float:
             count += 1
 
     await asyncio.gather(*(caller() for _ in range(_CONNECTIONS)))
-    await pool.close()
-    return count / seconds
+    return count
 
 
 def _delivery() -> Delivery:
@@ -203,7 +215,7 @@ async def keep_sealing(settings: Settings) -> float:
     return 0.0
 
 
-_WHAT: dict[str, Callable[[Settings], Coroutine[Any, Any, float]]] = {
+_WHAT: dict[str, Callable[[Settings], Coroutine[Any, Any, float | str]]] = {
     "floor": floor,
     "seal": seal,
     "verify": verified,

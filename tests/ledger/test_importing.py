@@ -47,7 +47,7 @@ async def carry(store: Store, tenant: str, file: Path, rows: int = 50) -> Counts
     return counts
 
 
-def _write(path: Path, tenant: str, *, swapped: bool = False) -> Path:
+def write_people(path: Path, tenant: str, *, swapped: bool = False) -> Path:
     """Everybody's e-mail is also somebody else's once it is swapped, and so is every second login."""
     with path.open("w") as file:
         for n in range(PEOPLE):
@@ -98,7 +98,10 @@ async def _hooks(pool: Pool, tenant: str, seed: int, ended: asyncio.Event) -> li
 async def test_hooks_for_the_same_people_race_an_import(pool: Pool, store: Store, tmp_path: Path) -> None:
     for attempt in range(3):
         tenant = f"t{uuid.uuid4().hex[:8]}"
-        files = [_write(tmp_path / "a.jsonl", tenant), _write(tmp_path / "b.jsonl", tenant, swapped=True)]
+        files = [
+            write_people(tmp_path / "a.jsonl", tenant),
+            write_people(tmp_path / "b.jsonl", tenant, swapped=True),
+        ]
         ended = asyncio.Event()
         racers = [asyncio.create_task(_hooks(pool, tenant, attempt * 10 + n, ended)) for n in range(8)]
         try:
@@ -175,7 +178,7 @@ async def test_look_ups_stay_by_key_when_the_tables_have_grown(
 ) -> None:
     """Planned while the tables were small: the same statement may not read a whole one once they are large."""
     tenant = f"t{uuid.uuid4().hex[:8]}"
-    file = _write(tmp_path / "people.jsonl", tenant)
+    file = write_people(tmp_path / "people.jsonl", tenant)
     await carry(store, tenant, file, rows=PEOPLE)
     before = await _read(pool)
 

@@ -1,16 +1,21 @@
 """Sealing beside everything else: late committers, several sealers, one that is killed, writers who never wait."""
 
 import asyncio
+import uuid
 from collections.abc import AsyncGenerator
+from pathlib import Path
 from typing import Any
 
 import asyncpg
 import pytest
 
 from ledger.note import Signer
+from ledger.operate import Order, operate
 from ledger.seal import Broken, count_waiting, seal, sealing
+from ledger.visit import visit
 from tests.conftest import TEMPLATE
 from tests.ledger.sealing import SIGNER, Ledger, connect, database
+from tests.ledger.test_importing import carry, write_people
 from tests.support import Servers
 
 KEYS = [SIGNER.verifier]
@@ -178,3 +183,25 @@ async def test_an_entry_that_is_queued_again_holds_up_nobody(ledger: Ledger) -> 
 
     assert await ledger.seal() == 3
     assert [(f.kind, f.row) for f in (await ledger.verify()).findings] == [("inserted", "entry 1")]
+
+
+async def test_what_imports_hooks_and_operators_leave_verifies(ledger: Ledger, tmp_path: Path) -> None:
+    """COPY for new people, receive() for known ones, repeats, refusals, deeds: none looks like tampering."""
+    for swapped in (False, True):
+        await carry(ledger.store, "as100", write_people(tmp_path / "people", "as100", swapped=swapped))
+    await ledger.receive("as1001", "as1001", "newcomer", source_id=None)
+    await ledger.receive("as1002", "as1002", source_id="twice")
+    await ledger.receive(
+        "as1003", verdict="passed", check="create", creates=True, values=[("login", "as1004")]
+    )
+    async with visit(ledger.store) as connection:
+        subject = (
+            await ledger.root.fetchval("SELECT subject FROM handles WHERE value = 'as1005' LIMIT 1")
+        ).hex
+        order = Order("pause", "os:tester", "why", uuid.uuid4(), "test", subject=uuid.UUID(subject))
+        await operate(connection, order)
+    assert await ledger.seal(most=300) > 800
+
+    verdict = await ledger.verify()
+    assert verdict.findings == []
+    assert await ledger.root.fetchval("SELECT count(DISTINCT outcome) FROM entries") >= 5
