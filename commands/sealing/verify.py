@@ -89,13 +89,13 @@ def _show(out: Console, verdict: Verdict, seconds: float, since: Checkpoint | No
     if verdict.waiting:
         out.print(f"[dim]{verdict.waiting:,} more wait to be sealed, and are not protected yet")
     if not verdict.size:
-        out.print("[yellow]nothing is sealed yet[/]: is a worker running, with a key in [ledger.seal]?")
+        out.print("[yellow]nothing is sealed yet[/]: is a worker running, with a key in \\[ledger.seal]?")
     if not verdict.findings:
         out.print("[green]everything fits")
         if not verdict.kept:
             out.print(
                 "[dim]an older backup, or another history signed with the same key, shows only against a checkpoint "
-                "from elsewhere: --kept FILE, or a holder in [ledger.holder]"
+                "from elsewhere: --kept FILE, or a holder in \\[ledger.holder]"
             )
         return
     for finding in verdict.findings[:_SHOWN]:

@@ -79,6 +79,7 @@ async def test_from_the_first_seal_to_proofs(ledger: Ledger, place: Path) -> Non
 
 
 async def test_a_clean_ledger_and_one_that_was_changed(ledger: Ledger, place: Path) -> None:
+    assert "with a key in [ledger.seal]?" in (await invoke(place, "verify")).stdout
     await invoke(place, "seal")
     clean = await invoke(place, "verify")
     assert clean.exit_code == 0
