@@ -34,22 +34,30 @@ app.add_typer(develop)
 app.add_typer(new, name="new", rich_help_panel=_DEVELOP)
 
 
+Host = Annotated[str | None, typer.Option(help="Address to listen on.")]
+Port = Annotated[int | None, typer.Option(help="Port to listen on.")]
+Certificate = Annotated[Path | None, typer.Option(help="PEM file, for https.", exists=True)]
+CertificateKey = Annotated[
+    Path | None, typer.Option("--key", help="The certificate's key, in PEM.", exists=True)
+]
+
+
+def _tls(certificate: Path | None, key: Path | None) -> configuration.Tls | None:
+    if (certificate is None) is not (key is None):
+        stop("--certificate and --key: give both, or neither")
+    return configuration.Tls(certificate=certificate, key=key) if certificate and key else None
+
+
 @app.command(rich_help_panel=_RUN)
 def api(
-    host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
-    port: Annotated[int | None, typer.Option(help="Port to listen on.")] = None,
-    certificate: Annotated[Path | None, typer.Option(help="PEM file, for https.", exists=True)] = None,
-    key: Annotated[Path | None, typer.Option(help="The certificate's key, in PEM.", exists=True)] = None,
+    host: Host = None, port: Port = None, certificate: Certificate = None, key: CertificateKey = None
 ) -> None:
     """Runs the webhook listener. Options go before hookledger.toml."""
     from api.serve import serve
     from runtime.logs import start_logging
 
-    if (certificate is None) is not (key is None):
-        stop("--certificate and --key: give both, or neither")
     settings = load()
-    if certificate and key:
-        tls = configuration.Tls(certificate=certificate, key=key)
+    if tls := _tls(certificate, key):
         settings = settings.model_copy(update={"api": settings.api.model_copy(update={"tls": tls})})
     start_logging()
     serve(settings, host, port)
@@ -57,20 +65,14 @@ def api(
 
 @app.command(rich_help_panel=_RUN)
 def query(
-    host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
-    port: Annotated[int | None, typer.Option(help="Port to listen on.")] = None,
-    certificate: Annotated[Path | None, typer.Option(help="PEM file, for https.", exists=True)] = None,
-    key: Annotated[Path | None, typer.Option(help="The certificate's key, in PEM.", exists=True)] = None,
+    host: Host = None, port: Port = None, certificate: Certificate = None, key: CertificateKey = None
 ) -> None:
     """Runs the listener on which the ledger is asked over HTTP. Options go before hookledger.toml."""
     from api.query.serve import serve
     from runtime.logs import start_logging
 
-    if (certificate is None) is not (key is None):
-        stop("--certificate and --key: give both, or neither")
     settings = load()
-    if certificate and key:
-        tls = configuration.Tls(certificate=certificate, key=key)
+    if tls := _tls(certificate, key):
         settings = settings.model_copy(update={"query": settings.query.model_copy(update={"tls": tls})})
     start_logging()
     serve(settings, host, port)

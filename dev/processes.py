@@ -2,7 +2,9 @@
 
 import contextlib
 import ctypes
+import errno
 import os
+import secrets
 import signal
 import socket
 import subprocess
@@ -120,10 +122,20 @@ def holder(port: int) -> str:
 
 
 def free_port(host: str = "127.0.0.1") -> int:
-    """A port that nobody listens on at this moment."""
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-        probe.bind((host, 0))
-        return int(probe.getsockname()[1])
+    """A port that nobody listens on at this moment, below those that the system gives to connections.
+
+    One of theirs would be taken again and again by the next connection of somebody else, before it is listened on.
+    """
+    while True:
+        port = 10_000 + secrets.randbelow(22_768)
+        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+            try:
+                probe.bind((host, port))
+            except OSError as wrong:
+                if wrong.errno == errno.EADDRINUSE:
+                    continue
+                raise
+            return port
 
 
 def tail(log: Path, lines: int = 3) -> str:

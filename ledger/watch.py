@@ -55,15 +55,16 @@ class _Range:
 
 
 # Whatever is not visible yet was written by a transaction that is still open, so its entries are younger than the
-# start of the oldest of those: no mark goes beyond it, nor beyond the start of this one. Sessions of another role do
-# not show when theirs began; for them, and for a clock that a failover set back, a minute is looked at twice. The
-# listener of questions may read for minutes, and writes no entry of a hook.
+# start of the oldest of those: no mark goes beyond it, nor beyond the start of this one. Who has only read has no
+# transaction id yet, so an export of minutes holds nothing up. What they write later may be older than this moment by
+# one statement's wait for a lock. For that, for sessions of another role, which do not show when theirs began, and for
+# a clock that a failover set back, a minute is looked at twice.
 _RANGE = text("""
     WITH bounds AS (
         SELECT coalesce((SELECT w.until FROM watched w WHERE w.tenant = :tenant AND w.hook = :hook), 'epoch') AS mark,
                least(transaction_timestamp() - CAST(:window AS interval),
                      (SELECT min(a.xact_start) FROM pg_stat_activity a WHERE a.datname = current_database()
-                         AND a.pid <> pg_backend_pid() AND a.application_name <> 'hookledger query')) AS until
+                         AND a.pid <> pg_backend_pid() AND a.backend_xid IS NOT NULL)) AS until
     ), cut AS (
         SELECT b.mark, b.until, (SELECT e.at FROM entries e WHERE e.tenant = :tenant AND e.at >= b.mark AND e.at < b.until
                                   ORDER BY e.at OFFSET :most LIMIT 1) AS at

@@ -42,7 +42,7 @@ class FileKeeper:
     async def newest(self) -> str | None:
         """None before the first."""
         try:
-            return await asyncio.to_thread(self._path.read_text, encoding="utf-8")
+            return await asyncio.to_thread(self._path.read_text, encoding="utf-8", errors="replace")
         except FileNotFoundError:
             return None
 

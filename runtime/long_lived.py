@@ -1,4 +1,4 @@
-"""Starts a workflow's one long-lived run, and looks again and again whether it still runs."""
+"""The workflows of which one run is always there: started, and looked at again and again whether they still run."""
 
 import asyncio
 import logging
@@ -10,6 +10,7 @@ from temporalio.common import WorkflowIDConflictPolicy
 from temporalio.service import RPCError
 
 from settings import Temporal
+from workflows import seal, watch
 
 log = logging.getLogger(__name__)
 
@@ -49,3 +50,7 @@ class LongLived:
             except (RPCError, RuntimeError, OSError) as wrong:
                 log.warning("%s not started, will be tried again: %s", self.prefix, type(wrong).__name__)
             await asyncio.sleep(again)
+
+
+WATCH = LongLived(watch.NAME, "watch", watch.SUMMARY)
+SEAL = LongLived(seal.NAME, "seal", seal.SUMMARY)

@@ -6,7 +6,7 @@ import time
 from temporalio import activity
 
 from ledger.note import signer_of, verifiers_of
-from ledger.seal import MOST, Broken, Head, Step, count_waiting, read_head, seal, sealing
+from ledger.seal import MOST, Broken, Step, count_waiting, read_head, seal, sealing
 from ledger.sealed import Held, Sealed
 from runtime.holder import hand_over, keeper_of
 from settings import Settings
@@ -40,7 +40,6 @@ class Sealer:
         """One round. Without a key nothing is sealed: never a tree that nobody has signed. Raises OutOfReach."""
         async with sealing(self._store) as connection:
             count, trouble, full = 0, "" if self._signer else NO_KEY, False
-            head: Head | None = None
             enough = time.monotonic() + ENOUGH
             try:
                 while self._signer:

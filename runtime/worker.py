@@ -22,15 +22,14 @@ from ledger.engine import Engine, EngineErrors, connect_store
 from ledger.releases import register
 from runtime.attributes import SEARCH_ATTRIBUTES
 from runtime.client import Hush, connect
+from runtime.long_lived import SEAL, WATCH
 from runtime.reconcile.activity import Reconciler
 from runtime.schedules import keep_schedules
-from runtime.seal import SEAL
 from runtime.sealer import Sealer
 from runtime.shutdown import stop_event
 from runtime.sweep import Sweep
 from runtime.vault import Vault
 from runtime.version import code_version
-from runtime.watch import keep_watch
 from settings import Settings
 from workflows.reconcile import Reconcile
 from workflows.seal import Seal
@@ -63,7 +62,7 @@ async def run_worker(settings: Settings) -> None:
     async with assemble(settings, client) as parts:
         beside = [
             asyncio.create_task(parts.sweep.run()),
-            asyncio.create_task(keep_watch(client, settings.temporal)),
+            asyncio.create_task(WATCH.keep(client, settings.temporal)),
             asyncio.create_task(SEAL.keep(client, settings.temporal)),
             asyncio.create_task(keep_schedules(client, settings)),
         ]

@@ -16,7 +16,7 @@ from commands.ending import stop
 from commands.output import as_json, console, printable
 from commands.sealing.keys import kept_in, keys_of
 from ledger.note import Checkpoint, NoteError, VerifierKey, open_checkpoint
-from ledger.verify import Asked, Say, Unverifiable, Verdict, verify
+from ledger.verify import Asked, Unverifiable, Verdict, verify
 from ledger.visit import OutOfReach
 from runtime.holder import keeper_of
 from settings import Settings
@@ -75,7 +75,10 @@ def _watched(settings: Settings, asked: Asked, *, bar: bool) -> Verdict:
     err = Console(stderr=True)
     with Progress(*columns, console=err, transient=True, disable=not (bar and err.is_terminal)) as progress:
         task = progress.add_task("leaves", total=None)
-        say: Say = lambda done, total: progress.update(task, completed=done, total=total)  # noqa: E731
+
+        def say(done: int, total: int) -> None:
+            progress.update(task, completed=done, total=total)
+
         return asyncio.run(verify(settings.store, asked, say))
 
 

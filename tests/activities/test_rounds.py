@@ -38,7 +38,7 @@ async def test_a_delivery_that_commits_late_is_not_passed_by(house: House, engin
 
 
 async def test_who_reads_the_ledger_for_long_does_not_hold_the_watch_up(house: House, store: Store) -> None:
-    reading = connect(store.url, name="hookledger query", pool_size=1, statement_timeout=30)
+    reading = connect(store.url, name="any reader", pool_size=1, statement_timeout=30)
     async with reading.connect() as export:
         await export.execute(text("SELECT 1"))
         await house.send("asha", "preCreateUser")

@@ -12,7 +12,7 @@ from temporalio.client import WorkflowExecutionStatus
 
 from ledger.engine import Pool
 from rules.normal import login as normal_login
-from runtime.watch import watch_id
+from runtime.long_lived import WATCH
 from tests.journeys.processes import ROOT, Journey, own_store, until_settled
 from tests.support import Servers, rows
 
@@ -109,7 +109,7 @@ async def test_sigterm_drains_api_and_worker(servers: Servers, tmp_path: Path) -
         output, _ = await asyncio.wait_for(story.communicate(), 120)
         assert story.returncode == 0, output.decode()
         await until_settled(pool, 60)
-        watch = (await journey.client()).get_workflow_handle(watch_id(journey.settings.temporal.task_queue))
+        watch = (await journey.client()).get_workflow_handle(WATCH.id(journey.settings.temporal.task_queue))
         assert (await watch.describe()).status is WorkflowExecutionStatus.RUNNING
         await _compare(pool, tmp_path / "record.jsonl")
     finally:

@@ -87,6 +87,12 @@ async def test_what_is_no_checkpoint_of_ours_is_never_replaced(tmp_path: Path, t
     assert (tmp_path / "held.txt").read_text() == there
 
 
+async def test_what_is_no_text_is_never_replaced(tmp_path: Path) -> None:
+    (tmp_path / "held.txt").write_bytes(b"\xff\xfe\x00")
+
+    assert await hand_over(FileKeeper(tmp_path / "held.txt"), head(3), KEYS, NOBODY) == "refused"
+
+
 async def test_out_of_reach_is_said_and_no_more(tmp_path: Path) -> None:
     nowhere = AddressKeeper("http://127.0.0.1:9/", None)
 

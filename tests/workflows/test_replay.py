@@ -9,9 +9,7 @@ import pytest
 from temporalio.client import Client, WorkflowHistory
 from temporalio.worker import Replayer
 
-from runtime.long_lived import LongLived
-from runtime.seal import SEAL
-from runtime.watch import WATCH
+from runtime.long_lived import SEAL, WATCH, LongLived
 from settings import Settings, Store
 from tests.support import write_configuration
 from tests.workflows.lifecycle import Lifecycle

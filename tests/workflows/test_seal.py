@@ -11,7 +11,7 @@ from temporalio.api.sdk.v1 import WorkflowMetadata
 from temporalio.client import Client, WorkflowExecutionStatus, WorkflowHandle
 
 from ledger.sealed import Sealed
-from runtime.seal import SEAL
+from runtime.long_lived import SEAL
 from settings import Settings
 from tests.conftest import TEMPLATE
 from tests.ledger.sealing import Ledger, database

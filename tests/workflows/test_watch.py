@@ -14,7 +14,7 @@ from temporalio.client import Client, WorkflowExecutionStatus, WorkflowHandle
 
 from activities._registry import registry
 from ledger.receive import Planned, plan_text, receive
-from runtime.watch import keep_watch, start_watch, watch_id
+from runtime.long_lived import WATCH
 from settings import Settings, Store
 from tests.support import delivery, rows, write_configuration
 from tests.workflows.lifecycle import Lifecycle, lifecycle
@@ -34,7 +34,7 @@ def settings(store: Store, tmp_path: Path) -> Settings:
 @pytest.fixture
 async def watch(client: Client, settings: Settings) -> AsyncGenerator[WorkflowHandle[Any, Any]]:
     """The run; ended by hand afterwards, as nothing else would end it."""
-    handle = client.get_workflow_handle(watch_id(settings.temporal.task_queue))
+    handle = client.get_workflow_handle(WATCH.id(settings.temporal.task_queue))
     yield handle
     await handle.terminate("the test is over")
 
@@ -52,7 +52,7 @@ async def _details(handle: WorkflowHandle[Any, Any]) -> str:
 async def test_it_runs_round_after_round_and_says_what_it_is(
     person: Lifecycle, watch: WorkflowHandle[Any, Any]
 ) -> None:
-    await start_watch(person.client, person.settings.temporal)
+    await WATCH.start(person.client, person.settings.temporal)
     await person.until(lambda: _at_least(watch, 3))
     state = await watch.describe()
     assert state.status is WorkflowExecutionStatus.RUNNING
@@ -69,16 +69,16 @@ async def test_with_several_workers_there_is_one_run(
     person: Lifecycle, watch: WorkflowHandle[Any, Any]
 ) -> None:
     temporal = person.settings.temporal
-    await asyncio.gather(*(start_watch(person.client, temporal) for _ in range(5)))
+    await asyncio.gather(*(WATCH.start(person.client, temporal) for _ in range(5)))
     first = (await watch.describe()).run_id
-    await start_watch(person.client, temporal)
+    await WATCH.start(person.client, temporal)
     assert (await watch.describe()).run_id == first
     found = [w async for w in person.client.list_workflows(f'WorkflowId = "{watch.id}"')]
     assert len({w.run_id for w in found} | {first}) == 1
 
 
 async def test_ended_by_hand_it_has_a_successor(person: Lifecycle, watch: WorkflowHandle[Any, Any]) -> None:
-    keeping = asyncio.create_task(keep_watch(person.client, person.settings.temporal, again=0.1))
+    keeping = asyncio.create_task(WATCH.keep(person.client, person.settings.temporal, again=0.1))
     try:
         await person.until(lambda: _runs(watch))
         first = (await watch.describe()).run_id
@@ -102,7 +102,7 @@ async def _runs(handle: WorkflowHandle[Any, Any]) -> bool:
 
 async def test_a_server_out_of_reach_is_asked_again(settings: Settings) -> None:
     away = await Client.connect("127.0.0.1:1", lazy=True)
-    keeping = asyncio.create_task(keep_watch(away, settings.temporal, again=0.05))
+    keeping = asyncio.create_task(WATCH.keep(away, settings.temporal, again=0.05))
     await asyncio.sleep(0.3)
     assert not keeping.done()
     keeping.cancel()
@@ -132,7 +132,7 @@ async def test_a_late_fact_revives_work_and_closes_the_gap(
 ) -> None:
     [tenant] = settings.tenants
     async with lifecycle(settings, client) as person:
-        await start_watch(client, settings.temporal)
+        await WATCH.start(client, settings.temporal)
         badge = registry()["badge"]
         work = [Planned("badge", badge.lane_for("hr"), plan_text(badge.plan), timedelta(days=30), waits=True)]
         asked = delivery(person.login, "preProvision", tenant=tenant, application="hr", work=work)

@@ -94,8 +94,6 @@ $$;
 --   1. advisory locks on every name and value of the delivery, sorted by the caller (p_locks);
 --   2. the tenant's rename lock, only when a name changes hands;
 --   3. the subject's row; then rows that belong to that subject or to a value locked in 1.
--- A person's own names are found by `subject`: with "until IS NULL" a plan made while the table was small would read the
--- index of all live names instead, and keep on when it is large; coalesce() says the same and cannot be mistaken for it.
 -- Read committed: every statement below sees what was committed before it began, so what is read after 1 is fresh.
 CREATE FUNCTION receive(
     p_tenant text, p_delivery uuid, p_hook text, p_locks bigint[],
@@ -176,8 +174,7 @@ BEGIN
         ELSIF v_by_login IS NOT NULL THEN
             o_subject := v_by_login;
             IF p_platform_id IS NOT NULL THEN
-                SELECT EXISTS (SELECT 1 FROM handles h WHERE h.subject = v_by_login AND h.kind = 'id'
-                                  AND coalesce(h.until, 'infinity') = 'infinity')
+                SELECT EXISTS (SELECT 1 FROM handles h WHERE h.subject = v_by_login AND h.kind = 'id' AND h.until IS NULL)
                   INTO v_login_has_id;
             END IF;
             IF p_creates THEN
@@ -210,8 +207,8 @@ BEGIN
         IF v_rename THEN
             -- Facts rename: the login's old holder and the person's old login both end here.
             UPDATE handles h SET until = v_now
-             WHERE h.until IS NULL AND h.kind = 'login' AND h.tenant = p_tenant AND h.value = p_login;
-            UPDATE handles h SET until = v_now WHERE h.subject = o_subject AND h.kind = 'login' AND coalesce(h.until, 'infinity') = 'infinity';
+             WHERE h.until IS NULL AND h.kind = 'login' AND h.tenant = p_tenant
+               AND (h.value = p_login OR h.subject = o_subject);
             INSERT INTO handles (tenant, kind, value, subject, since) VALUES (p_tenant, 'login', p_login, o_subject, v_now);
         ELSIF v_by_login IS NULL AND v_by_id IS NULL THEN
             INSERT INTO handles (tenant, kind, value, subject, since) VALUES (p_tenant, 'login', p_login, o_subject, v_now);
@@ -220,7 +217,7 @@ BEGIN
         IF p_fact AND v_by_login = o_subject AND NOT v_rename THEN
             -- A login that was only asked for, before a rule gave another, is nobody's from now on.
             UPDATE handles h SET until = v_now
-             WHERE h.subject = o_subject AND h.kind = 'login' AND coalesce(h.until, 'infinity') = 'infinity' AND h.value <> p_login;
+             WHERE h.subject = o_subject AND h.kind = 'login' AND h.until IS NULL AND h.value <> p_login;
         END IF;
 
         -- A twin of the delivery just before it, whatever its hook, is a suspected duplicate.
