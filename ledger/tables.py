@@ -417,3 +417,17 @@ keys = Table(
     _time("last_used_at", null=True),
     CheckConstraint("role IN ('auditor', 'operator', 'admin')"),
 )
+
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("hash", LargeBinary, primary_key=True),
+    _text("actor"),
+    _text("key", null=True),
+    Column("grants", JSONB, nullable=False, server_default=text("'[]'")),
+    _time("made_at"),
+    _time("seen_at"),
+    _time("ends_at"),
+    Index("sessions_end", "ends_at"),
+    prefixes=["UNLOGGED"],
+)
