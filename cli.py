@@ -60,6 +60,7 @@ def query(
     port: Annotated[int | None, typer.Option(help="Port to listen on.")] = None,
     certificate: Annotated[Path | None, typer.Option(help="PEM file, for https.", exists=True)] = None,
     key: Annotated[Path | None, typer.Option(help="The certificate's key, in PEM.", exists=True)] = None,
+    temporal_ui: Annotated[str | None, typer.Option(help="Where browsers find the Temporal UI.")] = None,
 ) -> None:
     """Runs the listener on which the ledger is asked over HTTP. Options go before hookledger.toml."""
     from api.query.serve import serve
@@ -71,6 +72,11 @@ def query(
     if certificate and key:
         tls = configuration.Tls(certificate=certificate, key=key)
         settings = settings.model_copy(update={"query": settings.query.model_copy(update={"tls": tls})})
+    if temporal_ui:
+        console = settings.query.console.model_copy(update={"temporal_ui": temporal_ui})
+        settings = settings.model_copy(
+            update={"query": settings.query.model_copy(update={"console": console})}
+        )
     start_logging()
     serve(settings, host, port)
 
