@@ -65,7 +65,11 @@ def api(
 
 @app.command(rich_help_panel=_RUN)
 def query(
-    host: Host = None, port: Port = None, certificate: Certificate = None, key: CertificateKey = None
+    host: Host = None,
+    port: Port = None,
+    certificate: Certificate = None,
+    key: CertificateKey = None,
+    temporal_ui: Annotated[str | None, typer.Option(help="Where browsers find the Temporal UI.")] = None,
 ) -> None:
     """Runs the listener on which the ledger is asked over HTTP. Options go before hookledger.toml."""
     from api.query.serve import serve
@@ -74,6 +78,11 @@ def query(
     settings = load()
     if tls := _tls(certificate, key):
         settings = settings.model_copy(update={"query": settings.query.model_copy(update={"tls": tls})})
+    if temporal_ui:
+        console = settings.query.console.model_copy(update={"temporal_ui": temporal_ui})
+        settings = settings.model_copy(
+            update={"query": settings.query.model_copy(update={"console": console})}
+        )
     start_logging()
     serve(settings, host, port)
 

@@ -21,6 +21,7 @@ class Ready:
     webhooks: str
     openapi: str
     ledger: str
+    console: str
     temporal_ui: str
     data: str
     curl: tuple[str, ...]
@@ -69,6 +70,7 @@ class Screen:
             ("Webhooks", ready.webhooks),
             ("OpenAPI", ready.openapi),
             ("Ledger API", ready.ledger),
+            ("Console", ready.console),
             ("Temporal UI", ready.temporal_ui),
             ("Data and logs", ready.data),
         ):
@@ -83,7 +85,7 @@ class Screen:
         for line in ready.curl:
             console.print(Text(line), soft_wrap=True)
         console.print(Text.assemble("\nPlay a whole company:  ", (ready.simulate, "cyan")), soft_wrap=True)
-        console.print(Text.assemble("A key for the ledger:  ", (ready.key, "cyan")), soft_wrap=True)
+        console.print(Text.assemble("A key to sign in with: ", (ready.key, "cyan")), soft_wrap=True)
         console.print(Text("Ctrl-C drains and stops everything; the data stays.\n"))
 
     def _show(self, part: str, level: str, text: str, shown: Text) -> None:

@@ -130,7 +130,8 @@ class _Stack:
         tls = self._certificate(settings)
         with self._show.busy("Starting api, query and worker"):
             self._start_command("api", "--port", str(self._options.port), *self._tls_options())
-            self._start_command("query", "--port", str(self._options.query_port), *self._tls_options())
+            ui = ("--temporal-ui", f"http://127.0.0.1:{self._options.ui_port}")
+            self._start_command("query", "--port", str(self._options.query_port), *ui, *self._tls_options())
             self._start_command("worker")
             self._wait_until_ready(tls)
         self._rules = _Changes(_files_of(settings, Path(self._environment["HOOKLEDGER_CONFIG"])))
@@ -290,6 +291,7 @@ class _Stack:
             webhooks=f"{webhooks}/<hook>",
             openapi=f"{base}/docs",
             ledger=f"{base.rpartition(':')[0]}:{self._options.query_port}/ledger",
+            console=f"{base.rpartition(':')[0]}:{self._options.query_port}/console",
             temporal_ui=f"http://127.0.0.1:{self._options.ui_port}/namespaces/default/workflows",
             data=str(self._home),
             curl=(
@@ -299,7 +301,7 @@ class _Stack:
                 f"  -H 'Content-Type: application/json' -d '{_BODY}'",
             ),
             simulate=simulate + (f" --ca {tls}" if tls else ""),
-            key='./hookledger key new --role auditor --all-tenants --label "my own" --reason "a look at the ledger"',
+            key='./hookledger key new --role operator --all-tenants --label "my own" --reason "a look at the ledger"',
             seconds=time.time() - psutil.Process().create_time(),
         )
 

@@ -55,3 +55,21 @@ async def find_failures(
     """The newest first; held work whatever its age. What a redrive has put right since is not among them."""
     rows = await connection.execute(_FIND, {"tenants": tenants, "since": since, "most": most})
     return [Failure(*row) for row in rows]
+
+
+_LOCK = text("""
+    SELECT s.id FROM subjects s
+     WHERE s.tenant = :tenant AND s.id = (SELECT d.subject FROM deliveries d WHERE d.id = :delivery) FOR UPDATE
+""")
+_BROKEN = text("""
+    SELECT true FROM work w
+     WHERE w.tenant = :tenant AND w.delivery = :delivery AND w.activity = :activity
+       AND (w.state = 'held' OR (w.state = 'settled' AND w.outcome IN ('failed', 'refused', 'secret_gone')))
+""")
+
+
+async def still_broken(connection: AsyncConnection, tenant: str, delivery: UUID, activity: str) -> bool:
+    """Whether that work is still failed or held; until the transaction ends, no other deed is done to it."""
+    values = {"tenant": tenant, "delivery": delivery}
+    await connection.execute(_LOCK, values)
+    return bool((await connection.execute(_BROKEN, values | {"activity": activity})).scalar())

@@ -443,3 +443,17 @@ checkpoints = Table(
     _time("at"),
     Index("checkpoints_size", "size"),
 )
+
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("hash", LargeBinary, primary_key=True),
+    _text("actor"),
+    _text("key", null=True),
+    Column("grants", JSONB, nullable=False, server_default=text("'[]'")),
+    _time("made_at"),
+    _time("seen_at"),
+    _time("ends_at"),
+    Index("sessions_end", "ends_at"),
+    prefixes=["UNLOGGED"],
+)

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator
 
+from settings.console import Console
 from settings.mistakes import Mistake, TableError
 from settings.platform import safe_address
 from settings.references import ReferencedIfThere
@@ -91,6 +92,7 @@ class Query(Table):
     burst: _Many = 20
     concurrent: _Many = 4
     oidc: Oidc | None = None
+    console: Console = Console()
 
     def check_grants(self, tenants: Collection[str]) -> None:
         """Raises TableError for a grant in a tenant that is not configured."""

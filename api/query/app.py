@@ -10,6 +10,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from api.console.app import add_console
 from api.health import live
 from api.problems import Problem, respond
 from api.query.bounds import Bounds
@@ -85,6 +86,7 @@ def make_query_app(settings: Settings) -> FastAPI:
     for route in routes:
         add(app, route, desk.endpoint(route.handler))
     with_security(app)
+    add_console(app, settings, desk.bounds, (desk.door, door), engine, oidc)
     return app
 
 

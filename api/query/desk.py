@@ -62,22 +62,22 @@ class Desk:
     async def answer(self, handler: Handler, request: Request, send: Send) -> None:
         """The whole call, bounded."""
         receipt = uuid_utils.uuid7()
-        said = _Said(send)
+        said = Said(send)
         try:
             async with asyncio.timeout(self.longest):
                 principal = await self.door.let_in(request.headers.getlist("authorization"))
                 with self.bounds.held(principal.actor):
                     body = await _body(request) if request.method == "POST" else None
                     call = Call(request, principal, UUID(int=receipt.int), body)
-                    await _while_they_listen(handler, call, said)
+                    await while_they_listen(handler, call, said)
         except Problem as wrong:
             await said.instead(respond(wrong, str(receipt)))
         except TimeoutError:
             log.warning("call %s took longer than %.0f s", receipt, self.longest)
-            await said.instead(respond(_too_long(), str(receipt)))
+            await said.instead(respond(too_long(), str(receipt)))
         except (*EngineErrors, *StoreErrors) as wrong:
             log.warning("call %s: the store cannot be used (%s)", receipt, type(wrong).__name__)
-            await said.instead(respond(_problem_of(wrong), str(receipt)))
+            await said.instead(respond(problem_of(wrong), str(receipt)))
         except Gone:
             pass
         except Exception as wrong:
@@ -102,7 +102,7 @@ class _Answering(Response):
         await self._desk.answer(self._handler, request, send)
 
 
-class _Said:
+class Said:
     """Notices whether the answer has begun: afterwards no other one can be given."""
 
     def __init__(self, send: Send) -> None:
@@ -121,7 +121,7 @@ class _Said:
             await response({"type": "http"}, _nothing, self)
 
 
-async def _while_they_listen(handler: Handler, call: Call, said: _Said) -> None:
+async def while_they_listen(handler: Handler, call: Call, said: Said) -> None:
     """Answers; ends at once, statement and all, when the caller has gone."""
 
     async def whole() -> None:
@@ -160,12 +160,12 @@ async def _body(request: Request) -> dict[str, object]:
     return bodies.parse(raw)
 
 
-def _too_long() -> Problem:
+def too_long() -> Problem:
     return Problem(503, "took_too_long", "The answer took too long: ask for less, by time or by page.")
 
 
-def _problem_of(wrong: Exception) -> Problem:
+def problem_of(wrong: Exception) -> Problem:
     """57014 is query_canceled: our statement_timeout (PostgreSQL, appendix A)."""
     if getattr(getattr(wrong, "orig", wrong), "sqlstate", None) == "57014":
-        return _too_long()
+        return too_long()
     return Problem(503, "store_away", "The store is out of reach: try again.", {"Retry-After": "5"})

@@ -1,14 +1,32 @@
 """What has failed and has not been put right."""
 
-from ledger.questions.parameters import Parameters
+from typing import Literal
+
+from pydantic import Field
+
+from ledger.questions.parameters import Name, Parameters
 from ledger.questions.question import Column, Question
+
+
+class Broken(Parameters):
+    """All, or those of one activity, hook, application or state."""
+
+    activity: Name | None = Field(default=None, description="Only what this activity was to do.")
+    hook: Name | None = Field(default=None, description="Only what this hook caused.")
+    application: Name | None = Field(
+        default=None, description="Only of this application, by the platform's id."
+    )
+    state: Literal["failed", "refused", "secret_gone", "held"] | None = Field(
+        default=None, description="Only in this state."
+    )
+
 
 QUESTION = Question(
     name="failures",
     title="Failures that are open now",
     words="Work that gave up, was refused or lost its secret, and work that is held until an operator looks at it; the "
     "longest due first. What a redrive put right is not among them, what was skipped neither.",
-    parameters=Parameters,
+    parameters=Broken,
     columns=(
         Column("due", "time", "When it was to run."),
         Column("subject", "person", "The person's pseudonym.", brief=False),
@@ -30,6 +48,11 @@ QUESTION = Question(
           FROM work w LEFT JOIN faults f ON f.delivery = w.delivery AND f.activity = w.activity
          WHERE w.tenant = :tenant AND (w.state = 'held' OR w.outcome IN ('failed', 'refused', 'secret_gone'))
            AND (w.state = 'held' OR w.state = 'settled')
+           AND (CAST(:activity AS text) IS NULL OR w.activity = CAST(:activity AS text))
+           AND (CAST(:hook AS text) IS NULL OR w.hook = CAST(:hook AS text))
+           AND (CAST(:application AS text) IS NULL OR w.application = CAST(:application AS text))
+           AND (CAST(:state AS text) IS NULL
+                OR CASE WHEN w.state = 'held' THEN 'held' ELSE w.outcome END = CAST(:state AS text))
            AND (w.due, w.delivery, w.activity) > (:after_due, :after_delivery, :after_activity)
          ORDER BY w.due, w.delivery, w.activity LIMIT :limit
     """,

@@ -38,6 +38,7 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("command")
     parser.add_argument("--port", type=int)
+    parser.add_argument("--temporal-ui")
     parser.add_argument("--certificate")
     parser.add_argument("--key")
     asked = parser.parse_args()

@@ -123,7 +123,8 @@ def test_a_day_of_make_dev(start: Callable[..., Dev], root: Path) -> None:
     children = dev.children()
     assert set(children) == {"postgres", "temporal", "api", "query", "worker"}
     assert shown["ledger"].endswith("/ledger")
-    assert shown["key"].startswith("./hookledger key new --role auditor")
+    assert shown["console"].endswith("/console")
+    assert shown["key"].startswith("./hookledger key new --role operator")
 
     # Its files: secrets for nobody else, an environment for other terminals.
     for name in ("webhook.key", "fingerprint.key", "seal.key"):
