@@ -13,6 +13,8 @@ HOOK = "access"
 """The hook of these entries. They have no delivery of their own: their receipt is theirs alone."""
 BEGUN, READ, BROKEN_OFF = "reading", "read", "broken off"
 """Outcomes: rows are being handed out; this many were; so many were, and then the reader or the store was gone."""
+FITS, FITS_NOT = "verified", "does not fit"
+"""Outcomes of reading the whole ledger to verify it."""
 
 # One for each person that was asked for, so that it stands in their own timeline; else one that is about nobody.
 _ENTRY = text("""

@@ -7,6 +7,7 @@ there are.
 from dataclasses import dataclass
 from typing import Any
 
+from ledger.access import HOOK as ACCESS
 from ledger.leaf import selected
 from ledger.lines import all_lines
 from ledger.recompute import Finding, Kind
@@ -122,7 +123,8 @@ CHECKS = (
         "missing",
         f"""
         SELECT 'delivery ' || e.delivery, 'entry ' || e.id || ' tells of it, and it is not there', count(*) OVER ()
-          FROM entries e WHERE NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.id = e.delivery)
+          FROM entries e
+         WHERE e.hook <> '{ACCESS}' AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.id = e.delivery)
          ORDER BY e.id LIMIT {_SHOWN}
         """,
     ),

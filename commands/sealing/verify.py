@@ -15,10 +15,13 @@ from rich.text import Text
 from commands.ending import stop
 from commands.output import as_json, console, printable
 from commands.sealing.keys import kept_in, keys_of
+from ledger.access import FITS, FITS_NOT, record_access
+from ledger.engine import EngineErrors
 from ledger.note import Checkpoint, NoteError, VerifierKey, open_checkpoint
 from ledger.verify import Asked, Unverifiable, Verdict, verify
-from ledger.visit import OutOfReach
+from ledger.visit import OutOfReach, visit
 from runtime.holder import keeper_of
+from runtime.reading import reader
 from settings import Settings
 
 _SHOWN = 20
@@ -50,6 +53,8 @@ def run(settings: Settings, options: Options) -> None:
         stop(f"{wrong}")
     seconds = time.monotonic() - began
     fits = not verdict.findings
+    if since is None and (wrong := asyncio.run(_told(settings, verdict))):
+        typer.secho(f"that it was verified is no entry: {wrong}", err=True, fg="yellow")
     if options.as_object:
         print(as_json({"fits": fits, "seconds": round(seconds, 3), **asdict(verdict)}))
     else:
@@ -68,6 +73,28 @@ async def _held(settings: Settings, keys: Sequence[VerifierKey]) -> Checkpoint |
             f"the holder's checkpoint cannot be compared: {type(wrong).__name__}", err=True, fg="yellow"
         )
         return None
+
+
+async def _told(settings: Settings, verdict: Verdict) -> str | None:
+    """Enters for each tenant that the whole was verified; why not, if this store cannot be written to."""
+    who = reader()
+    detail = {
+        "question": "verify",
+        "rows": verdict.entries,
+        "size": verdict.size,
+        "findings": len(verdict.findings) + verdict.more,
+        "kept": verdict.kept,
+    }
+    try:
+        async with visit(settings.store) as connection:
+            for tenant in settings.tenants:
+                await record_access(
+                    connection, tenant=tenant, actor=who.actor, code_version=who.code_version,
+                    outcome=FITS_NOT if verdict.findings else FITS, people=(), detail=detail,
+                )  # fmt: skip
+    except (OutOfReach, *EngineErrors) as wrong:
+        return "the store cannot be written to" if isinstance(wrong, EngineErrors) else f"{wrong}"
+    return None
 
 
 def _watched(settings: Settings, asked: Asked, *, bar: bool) -> Verdict:

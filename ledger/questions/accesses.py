@@ -7,7 +7,8 @@ QUESTION = Question(
     name="accesses",
     title="Accesses to the ledger itself",
     words="Every reading of personal data, oldest first: who asked what, about whom, how many rows they got and the "
-    "hash of these. A stream is `reading` when it begins, and `read` or `broken off` when it has ended.",
+    "hash of these. A stream is `reading` when it begins, and `read` or `broken off` when it has ended. The whole ledger read "
+    "to verify it is `verified`, or `does not fit`.",
     parameters=Span,
     columns=(
         Column("id", "number", "The entry's number.", brief=False),
@@ -17,7 +18,7 @@ QUESTION = Question(
         Column("parameters", "detail", "With which parameters; a person is told by subject."),
         Column("subject", "person", "Whom they asked about, if about one person.", brief=False),
         Column("login", "login", "What that person is called now."),
-        Column("outcome", "text", "reading, read, or broken off."),
+        Column("outcome", "text", "reading, read, or broken off; verified, or does not fit."),
         Column("rows", "number", "How many rows they were given."),
         Column("sha256", "text", "Of these rows.", brief=False),
         Column("receipt", "id", "Names the reading, also in its report."),

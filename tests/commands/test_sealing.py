@@ -83,9 +83,13 @@ async def test_a_clean_ledger_and_one_that_was_changed(ledger: Ledger, place: Pa
     await invoke(place, "seal")
     clean = await invoke(place, "verify")
     assert clean.exit_code == 0
-    assert "3 entries recomputed" in clean.stdout
+    assert "4 entries recomputed" in clean.stdout
     assert "1 from elsewhere" in clean.stdout
     assert "everything fits" in clean.stdout
+    told = await ledger.root.fetch(
+        "SELECT outcome, detail->>'size', detail->>'findings' FROM entries WHERE hook = 'access' ORDER BY id"
+    )
+    assert [tuple(row) for row in told] == [("verified", "0", "0"), ("verified", "4", "0")]
 
     await ledger.sql(
         "SET session_replication_role = replica", "UPDATE entries SET outcome = 'x' WHERE id = 2"
