@@ -9,12 +9,12 @@ from uuid import UUID
 from rich.text import Text
 
 from commands.ending import stop
-from commands.explaining import Why, explain
 from commands.output import as_json, console, printable
 from commands.reading import note
 from commands.times import duration
 from ledger.explained import find_kept, turned_away
 from ledger.visit import OutOfReach, look, visit
+from runtime.explaining import Why, explain
 from settings import Settings
 
 _SAYS = (

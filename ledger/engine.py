@@ -43,6 +43,12 @@ def reading(engine: AsyncEngine) -> AbstractAsyncContextManager[AsyncConnection]
     return engine.execution_options(isolation_level="AUTOCOMMIT").connect()
 
 
+async def statements(connection: AsyncConnection) -> "Statements":
+    """The driver's own connection behind this one, for what the answer path's queries are written for."""
+    raw: Any = (await connection.get_raw_connection()).driver_connection
+    return raw
+
+
 def connect_store(store: Store, name: str) -> AsyncEngine:
     """The engine of a process, as configured in `[store]`; `name` shows in pg_stat_activity."""
     return connect(store.url, name=name, pool_size=store.pool_size, statement_timeout=store.statement_timeout)

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any, Literal
 from uuid import UUID
 
-from ledger.engine import Pool
+from ledger.engine import Pool, Statements
 from ledger.receive import Delivery, Receipt, Wish
 
 _MOST_TRIES = 50
@@ -45,7 +45,7 @@ _WHO = """
       LEFT JOIN handles l ON l.tenant = $1 AND l.kind = 'login' AND l.value = $3 AND l.until IS NULL
 """
 _CLASHES = """
-    SELECT json_agg(q) FROM (
+    SELECT json_agg(q)::text FROM (
         SELECT u.n, u.attribute, u.value, k.subject, d.received_at AS since, k.left_at AS left, NULL AS held_until
           FROM unnest($2::text[], $3::text[]) WITH ORDINALITY AS u (attribute, value, n)
           JOIN known_values k ON k.tenant = $1 AND k.attribute = u.attribute AND k.value = u.value
@@ -104,7 +104,7 @@ async def preview(pool: Pool, d: Delivery) -> Preview:
 
 
 async def find_clashes(
-    pool: Pool,
+    pool: Statements,
     tenant: str,
     values: Sequence[tuple[str, str]],
     check: Literal["create", "update"],

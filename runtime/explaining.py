@@ -7,14 +7,14 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from commands.masking import mask
 from hooks import by_name
 from hooks.secrets import cut
-from ledger.engine import Pool
+from ledger.engine import Statements
 from ledger.explained import Kept
 from ledger.preview import find_clashes
 from rules.changing import with_value
 from rules.normal import login, unique_values
+from runtime.masking import mask
 
 Row = dict[str, Any]
 _KINDS = {
@@ -59,7 +59,7 @@ class Why:
     repeats: int = 0
 
 
-async def explain(pool: Pool, kept: Kept) -> Why:
+async def explain(pool: Statements, kept: Kept) -> Why:
     """What is kept, put together. Raises one of ledger.engine.StoreErrors."""
     rules = kept.rules or {}
     codes = _codes(rules)
@@ -108,7 +108,7 @@ def _hooks_of(rule: Mapping[str, Any]) -> list[str]:
     return [only] if only else rule.get("on", [])
 
 
-async def _unique(pool: Pool, kept: Kept, rules: Mapping[str, Any]) -> AsyncIterator[Row]:
+async def _unique(pool: Statements, kept: Kept, rules: Mapping[str, Any]) -> AsyncIterator[Row]:
     """Each unique value of the body as it was compared then, and who has it now."""
     hook = by_name().get(kept.delivery["hook"].lower())
     if kept.body is None or hook is None or not (hook.check or hook.whole_user):

@@ -7,6 +7,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api.console.asking import Asking
+from api.console.brake import Brake
+from api.console.decision import Decision
+from api.console.evidence import Evidence
 from api.console.failures import Failures
 from api.console.gate import HOME, SIGN_IN, Gate, Visit
 from api.console.overview import Overview
@@ -52,6 +55,9 @@ def add_console(
     asked = QuestionPages(gate, engine, asking, exports)
     person = PersonPages(gate, engine, asking, settings.query.console.temporal_ui)
     failures = Failures(gate, settings, engine, asking, cursors)
+    brake = Brake(gate, engine)
+    decision = Decision(gate, engine)
+    evidence = Evidence(gate, engine)
     of = HOME + "/of/{tenant}"
 
     def add(method: str, path: str, endpoint: _Endpoint) -> None:
@@ -73,6 +79,10 @@ def add_console(
     add("GET", of + "/failures", gate.page(failures.page))
     add("POST", of + "/failures/weigh", gate.page(failures.weigh))
     add("POST", of + "/failures/do", gate.page(failures.act))
+    add("POST", of + "/brake", gate.page(brake.release))
+    add("GET", of + "/why", gate.page(decision.form))
+    add("GET", of + "/why/{receipt}", gate.page(decision.page))
+    add("GET", of + "/evidence", gate.page(evidence.page))
     add("GET", HOME + "/{rest:path}", gate.page(_nothing, open_=True))
 
 

@@ -10,6 +10,7 @@ from starlette.responses import Response
 from api.console.asking import Asked, Asking
 from api.console.fields import fields
 from api.console.gate import HOME, Gate, Visit, to
+from api.console.reasons import mistake_in
 from api.problems import Problem
 from api.query.cursor import Cursors
 from api.query.parameters import BadParameters
@@ -23,7 +24,6 @@ from settings import Settings
 _ROWS = 100
 MOST = 500
 """Pieces of work in one order: who means more narrows the filter, or sends it again."""
-_LONGEST_REASON = 2000
 _DEEDS = ("redrive", "skip")
 _DONE = "console: done"
 
@@ -190,11 +190,7 @@ def _filter(visit: Visit) -> dict[str, str]:
 
 
 def _mistake(deed: str, reason: str) -> str | None:
-    if deed not in _DEEDS:
-        return "Choose redrive or skip."
-    if not reason or len(reason) > _LONGEST_REASON or "\x00" in reason:
-        return f"Give a reason, of at most {_LONGEST_REASON} characters: auditors will read it."
-    return None
+    return "Choose redrive or skip." if deed not in _DEEDS else mistake_in(reason)
 
 
 def _ticked(visit: Visit) -> list[Piece]:

@@ -8,8 +8,9 @@ from api.console.chart import HEIGHT, KINDS, WIDTH, chart
 from api.console.gate import HOME, Gate, Visit, to
 from hooks import by_name
 from ledger.clock import store_time
-from ledger.engine import Engine, reading
+from ledger.engine import Engine, reading, statements
 from ledger.overview import Standing, read_standings
+from ledger.published import last_verified, read_sealing
 from ledger.trends import broken_work, hooks_over_time
 
 _SPANS = {
@@ -45,6 +46,8 @@ class Overview:
             came = await hooks_over_time(connection, tenant, since, until, step)
             broken = await broken_work(connection, tenant)
             standing = (await read_standings(connection, [tenant])).get(tenant, Standing())
+            store = await statements(connection)
+            sealing, verified = await read_sealing(store), await last_verified(store, tenant)
         return self._gate.pages.page(
             visit,
             "overview.html",
@@ -57,4 +60,6 @@ class Overview:
             words=words,
             broken=broken,
             standing=standing,
+            sealing=sealing,
+            verified=verified,
         )

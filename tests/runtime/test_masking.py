@@ -2,7 +2,7 @@
 
 import pytest
 
-from commands.masking import mask
+from runtime.masking import mask
 
 
 @pytest.mark.parametrize(

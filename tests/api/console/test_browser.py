@@ -3,23 +3,30 @@
 import os
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Literal
+from uuid import UUID
 
 import pytest
 from playwright.async_api import Page
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from ledger.access import FITS
+from ledger.asked import keep_rules
 from ledger.engine import Pool
-from ledger.receive import receive
+from ledger.receive import Fact, receive
+from ledger.seal import seal, sealing
 from ledger.visit import visit
+from runtime.configuration import compiled
 from settings import Settings, Store
 from settings.query import Role
 from tests.api.console.browsers import browsing
+from tests.api.console.verified import SIGNER, verified
 from tests.api.query.asking import TWO_TENANTS, Desk, make
 from tests.commands.stored import ended
-from tests.support import delivery, write_configuration
+from tests.support import delivery, validation, write_configuration
 
 PICTURES = os.environ.get("HOOKLEDGER_PICTURES")
 """A directory for pictures of every page, for whoever wants to look at them."""
@@ -62,14 +69,14 @@ def settings(store: Store, tmp_path: Path) -> Settings:
 
 
 @pytest.fixture
-async def world(pool: Pool, engine: AsyncEngine, store: Store) -> None:
-    """A small company of two days."""
+async def world(pool: Pool, engine: AsyncEngine, store: Store, settings: Settings) -> UUID:
+    """A small company of two days, sealed and verified, with its brake on; the receipt of a refusal."""
     people = ("asha.example", "ravi.example", "meera.example", "tomas.example")
     for number, login in enumerate(people):
         for hook in ("validateUser", "postCreateUser", "preProvision", "postProvision", "postUpdateUser"):
             application = ("crm", "hr", "mailbox")[number % 3] if "rovision" in hook else None
             await receive(pool, delivery(login, hook, actor="hr.admin", application=application))
-    for number in range(70):
+    for number in range(69):
         await receive(pool, delivery("asha.example", "postUpdateUser", actor=f"hr.clerk{number % 3}"))
     await ended(pool, engine, "ravi.example", "failed", "the mail server answered 550 5.1.1")
     await ended(pool, engine, "meera.example", "failed", "no answer within 30 s", held=True)
@@ -88,6 +95,19 @@ async def world(pool: Pool, engine: AsyncEngine, store: Store) -> None:
             "ALTER TABLE deliveries ENABLE TRIGGER ALL",
         ):
             await connection.exec_driver_sql(statement)
+    await pool.execute("INSERT INTO brakes (tenant, stopped_at) VALUES ('as100', now() - interval '1 hour')")
+    email = [("email", "asha@example.com")]
+    fact = Fact("ACTIVE", left=False, archived=False, version=None, updated=None)
+    await receive(pool, delivery("asha.example", "postUpdateUser", values=email, fact=True, identity=fact))
+    body = '{"request": {"user": {"login": "asha.two", "email": "asha@example.com"}}}'
+    refused = validation("asha.two", values=email, body=body)
+    policy = compiled(settings)["as100"]
+    await keep_rules(pool, "as100", policy.hash, policy.text)
+    await receive(pool, replace(refused, rules_hash=policy.hash))
+    async with sealing(store) as connection:
+        await seal(connection, SIGNER, [SIGNER.verifier])
+    await verified(engine, FITS, 100, 0)
+    return refused.id
 
 
 async def _look(page: Page, name: str, scheme: str) -> None:
@@ -106,9 +126,8 @@ async def _look(page: Page, name: str, scheme: str) -> None:
         await page.screenshot(path=Path(PICTURES) / f"{name}-{scheme}.png", full_page=False)
 
 
-@pytest.mark.usefixtures("world")
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-async def test_every_page_can_be_read(desk: Desk, scheme: Literal["light", "dark"]) -> None:
+async def test_every_page_can_be_read(desk: Desk, world: UUID, scheme: Literal["light", "dark"]) -> None:
     async with _page(desk, scheme=scheme) as page:
         await _look(page, "overview", scheme)
         await page.get_by_label("Find a person").fill("ravi.example")
@@ -133,6 +152,14 @@ async def test_every_page_can_be_read(desk: Desk, scheme: Literal["light", "dark
         await page.get_by_role("button", name="Redrive…").click()
         await page.get_by_role("heading", name="Redrive 3 pieces of work?").wait_for()
         await _look(page, "weigh", scheme)
+        await page.get_by_role("link", name="Evidence: checkpoints").click()
+        await page.get_by_role("heading", name="What evidences the ledger").wait_for()
+        await _look(page, "evidence", scheme)
+        await page.get_by_role("link", name="A decision explained").click()
+        await page.get_by_label("receipt").fill(str(world))
+        await page.get_by_role("button", name="Explain").click()
+        await page.get_by_role("heading", name="validateUser").wait_for()
+        await _look(page, "decision", scheme)
         await page.set_viewport_size({"width": 400, "height": 800})
         await page.goto(OF)
         await _look(page, "overview-narrow", scheme)
