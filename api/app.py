@@ -24,6 +24,7 @@ from api.receive import Receiver
 from api.routes import HookPaths, add_hooks
 from hooks.hook import Hook
 from ledger.engine import open_pool
+from ledger.published import newest_note
 from rules.decision import DecisionTools
 from runtime.bell import Bell
 from runtime.client import connect
@@ -81,7 +82,7 @@ def make_app(settings: Settings) -> HookPaths:
     )
     app.add_api_route("/health/live", live, include_in_schema=False)
     app.add_api_route("/health/ready", ready, include_in_schema=False)
-    add_checkpoint(app)
+    add_checkpoint(app, lambda: newest_note(app.state.pool))
 
     async def receiver(hook: Hook, request: Request, name: str) -> Response:
         return await app.state.receiver(hook, request, name)

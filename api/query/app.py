@@ -10,6 +10,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from api.checkpoint import add_checkpoint
 from api.console.app import add_console
 from api.health import live
 from api.problems import Problem, respond
@@ -21,8 +22,9 @@ from api.query.keys import Keys, NewKeyAsked, Revocation
 from api.query.oidc import Oidc
 from api.query.openapi import DOCUMENT, Route, add, shape_of, with_security
 from api.query.questions import Questions
-from ledger.engine import Engine, EngineErrors, connect
+from ledger.engine import Engine, EngineErrors, connect, reading, statements
 from ledger.keys import takes_keys
+from ledger.published import newest_note
 from runtime.client import connect as connect_temporal
 from settings import Settings
 
@@ -75,6 +77,11 @@ def make_query_app(settings: Settings) -> FastAPI:
         docs_url=None,
         redoc_url=None,
     )
+
+    async def newest() -> str | None:
+        async with reading(door) as connection:
+            return await newest_note(await statements(connection))
+
     app.add_api_route("/health/live", live, include_in_schema=False)
     app.add_api_route("/health/ready", ready, include_in_schema=False)
     app.add_exception_handler(HTTPException, _not_here)
@@ -86,6 +93,7 @@ def make_query_app(settings: Settings) -> FastAPI:
     for route in routes:
         add(app, route, desk.endpoint(route.handler))
     with_security(app)
+    add_checkpoint(app, newest)
     add_console(app, settings, desk.bounds, (desk.door, door), engine, oidc)
     return app
 

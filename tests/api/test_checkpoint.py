@@ -1,8 +1,10 @@
-"""The newest checkpoint on the listener: as it was signed, without a token."""
+"""The newest checkpoint on both listeners: as it was signed, without a token."""
 
 import httpx
+import pytest
 
 from api.app import make_app
+from api.query.app import make_query_app
 from ledger.engine import Pool
 from ledger.receive import receive
 from ledger.seal import seal, sealing
@@ -11,17 +13,25 @@ from tests.ledger.sealing import SIGNER
 from tests.support import delivery
 
 
-async def test_it_is_what_was_signed_last(settings: Settings, store: Store, pool: Pool) -> None:
-    application = make_app(settings)
-    application.state.pool = pool
+@pytest.mark.parametrize("listener", ["webhooks", "questions"])
+async def test_it_is_what_was_signed_last(
+    settings: Settings, store: Store, pool: Pool, listener: str
+) -> None:
+    if listener == "webhooks":
+        application = make_app(settings)
+        application.state.pool = pool
+    else:
+        application = make_query_app(settings)
     async with httpx.AsyncClient(
         transport=httpx.ASGITransport(application), base_url="http://ledger.example"
     ) as client:
+        nothing = await client.get("/ledger/checkpoint")
         await receive(pool, delivery("checkpoint-reader"))
         async with sealing(store) as connection:
             step = await seal(connection, SIGNER, [SIGNER.verifier])
         answer = await client.get("/ledger/checkpoint")
 
+    assert nothing.status_code == 404
     assert answer.status_code == 200
     assert answer.headers["content-type"] == "text/plain; charset=utf-8"
     assert step.head is not None

@@ -105,8 +105,8 @@ async def world(pool: Pool, engine: AsyncEngine, store: Store, settings: Setting
     await keep_rules(pool, "as100", policy.hash, policy.text)
     await receive(pool, replace(refused, rules_hash=policy.hash))
     async with sealing(store) as connection:
-        await seal(connection, SIGNER, [SIGNER.verifier])
-    await verified(engine, FITS, 100, 0)
+        step = await seal(connection, SIGNER, [SIGNER.verifier])
+    await verified(engine, FITS, step.sealed, 0)
     return refused.id
 
 
