@@ -70,6 +70,19 @@ def nodes_of(span: Span) -> list[Node]:
     return found
 
 
+def pieces(span: Span) -> list[Node]:
+    """The same for leaves that begin anywhere, from the left."""
+    first, end = span
+    found: list[Node] = []
+    while first < end:
+        level = (end - first).bit_length() - 1
+        if first:
+            level = min(level, (first & -first).bit_length() - 1)
+        found.append((level, first >> level))
+        first += 1 << level
+    return found
+
+
 def completed_by(node: Node) -> int:
     """The number of the leaf that completes it: with that leaf its hash is kept."""
     level, index = node

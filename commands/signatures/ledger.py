@@ -11,7 +11,7 @@ from commands.signatures.options import AsJson, Tenant, load, moment
 
 ledger = typer.Typer(
     no_args_is_help=True,
-    help="Asks the ledger, and proves it: search, verify, prove, checkpoint, seal, and what auditors ask.",
+    help="Asks the ledger, and proves it: search, verify, prove, export, checkpoint, seal, and what auditors ask.",
 )
 add_questions(ledger, load)
 
@@ -76,6 +76,47 @@ def prove(
     from commands.sealing.prove import run
 
     run(load(), entry, since, as_object=as_json)
+
+
+@ledger.command()
+def export(
+    pack: Annotated[
+        str, typer.Option(metavar="FILE", help="The archive to write; - is standard output, for a pipe.")
+    ],
+    tenant: Annotated[
+        str | None,
+        typer.Option(help="The tenant, by its name in hookledger.toml. Needed if there are several."),
+    ] = None,
+    person: Annotated[
+        str | None, typer.Option(help="Only of this person: any login they ever had, platform id, pseudonym.")
+    ] = None,
+    application: Annotated[
+        str | None, typer.Option(help="Only of this application, by the platform's id of it.")
+    ] = None,
+    since: Annotated[str | None, typer.Option(help="7d, 2h, 2026-11-25, 2026-11-25T10:00 (UTC).")] = None,
+    until: Annotated[str | None, typer.Option(help="The same forms; the moment itself is left out.")] = None,
+    bodies: Annotated[
+        bool,
+        typer.Option("--bodies", help="With what the platform sent, without secrets: personal data in full."),
+    ] = False,
+    checkpoint: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="File with a checkpoint that the auditor keeps: the pack can then be compared with it. May be repeated.",
+            exists=True,
+        ),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Writes an auditor's pack: rows, proofs, checkpoints, totals and a verifier that needs nothing but Python.
+
+    Exit codes: 0 written, 1 what is stored does not give the proofs, 2 there is no such pack.
+    """
+    from commands.export import run
+
+    asked = {"tenant": tenant, "person": person, "application": application, "bodies": bodies}
+    span = {"since": moment(since, "--since"), "until": moment(until, "--until")}
+    asyncio.run(run(load(), pack, asked | span, checkpoint or [], as_object=as_json))
 
 
 @ledger.command()

@@ -9,6 +9,8 @@ from tests.architecture.tree import ROOT, parsed, sources
 
 LONGEST = 500
 """Lines: STYLE §3 ends there; most files are far shorter."""
+ALONE = frozenset({ROOT / "ledger" / "pack" / "verify.py"})
+"""Goes to auditors as one file that needs no other (docs/adr/0021)."""
 
 
 @pytest.mark.parametrize("path", list(sources()), ids=lambda path: str(path.relative_to(ROOT)))
@@ -17,7 +19,7 @@ def test_a_module_says_what_it_is_for(path: Path) -> None:
 
     assert text, "has no docstring"
     assert text.split("\n\n")[0].rstrip().endswith((".", ":", "?")), "does not begin with a sentence"
-    assert len(path.read_text(encoding="utf-8").splitlines()) <= LONGEST
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= LONGEST or path in ALONE
 
 
 def test_public_functions_of_the_ledger_and_the_hooks_say_what_they_give() -> None:

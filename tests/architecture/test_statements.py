@@ -32,6 +32,7 @@ BY_ID = {
     "keys._USED": "the key that was borne",
     "known._NAMES": "people whom the statement around it has found in the tenant",
     "known._PEOPLE": "the part of a statement that ends in the tenant's condition",
+    "making._BODIES": "deliveries whose entries the tenant's condition has found",
     "named._LOGINS": "people whom a statement with the tenant has found",
     "operate._REDRIVE": "a delivery whose person _SUBJECT has found in the tenant",
     "operate._SKIP": "a delivery whose person _SUBJECT has found in the tenant",

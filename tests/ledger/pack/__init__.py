@@ -1,0 +1,1 @@
+"""The auditor's pack: what it holds, and what its verifier finds."""
