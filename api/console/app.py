@@ -10,6 +10,7 @@ from api.console.asking import Asking
 from api.console.brake import Brake
 from api.console.decision import Decision
 from api.console.evidence import Evidence
+from api.console.export import Export
 from api.console.failures import Failures
 from api.console.gate import HOME, SIGN_IN, Gate, Visit
 from api.console.overview import Overview
@@ -23,6 +24,7 @@ from api.query.bounds import Bounds, Exports
 from api.query.cursor import Cursors
 from api.query.door import Door
 from api.query.oidc import Oidc
+from api.query.packs import Packs
 from ledger.engine import Engine
 from ledger.questions import questions
 from settings import Settings
@@ -37,6 +39,8 @@ def add_console(
     door: tuple[Door, Engine],
     engine: Engine,
     oidc: Oidc | None,
+    packs: Packs,
+    exports: Exports,
 ) -> None:
     """`door` with its engine, on which sessions are looked up: who is let in waits behind nobody who reads."""
     zones = {name: tenant.rules.zone for name, tenant in settings.tenants.items()}
@@ -48,7 +52,6 @@ def add_console(
         settings.query.longest,
     )
     cursors = Cursors(settings.fingerprint_key)
-    exports = Exports(max(1, settings.query.connections // 2))
     asking = Asking(engine, cursors)
     signing = SigningIn(gate, door[0], oidc, cursors)
     overview = Overview(gate, engine)
@@ -58,6 +61,7 @@ def add_console(
     brake = Brake(gate, engine)
     decision = Decision(gate, engine)
     evidence = Evidence(gate, engine)
+    export = Export(gate, packs)
     of = HOME + "/of/{tenant}"
 
     def add(method: str, path: str, endpoint: _Endpoint) -> None:
@@ -83,6 +87,8 @@ def add_console(
     add("GET", of + "/why", gate.page(decision.form))
     add("GET", of + "/why/{receipt}", gate.page(decision.page))
     add("GET", of + "/evidence", gate.page(evidence.page))
+    add("GET", of + "/export", gate.page(export.form))
+    add("POST", of + "/export", gate.page(export.pack))
     add("GET", HOME + "/{rest:path}", gate.page(_nothing, open_=True))
 
 

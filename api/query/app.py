@@ -14,13 +14,14 @@ from api.checkpoint import add_checkpoint
 from api.console.app import add_console
 from api.health import live
 from api.problems import Problem, respond
-from api.query.bounds import Bounds
+from api.query.bounds import Bounds, Exports
 from api.query.deeds import Deeds, OnBrake, OnWork
 from api.query.desk import Desk
 from api.query.door import Door
 from api.query.keys import Keys, NewKeyAsked, Revocation
 from api.query.oidc import Oidc
 from api.query.openapi import DOCUMENT, Route, add, shape_of, with_security
+from api.query.packs import Packs
 from api.query.questions import Questions
 from ledger.engine import Engine, EngineErrors, connect, reading, statements
 from ledger.keys import takes_keys
@@ -85,8 +86,12 @@ def make_query_app(settings: Settings) -> FastAPI:
     app.add_api_route("/health/live", live, include_in_schema=False)
     app.add_api_route("/health/ready", ready, include_in_schema=False)
     app.add_exception_handler(HTTPException, _not_here)
+    # Pages must find a connection free while others read for minutes.
+    exports = Exports(max(1, query.connections // 2))
+    packs = Packs(settings, engine, exports)
     routes = (
-        *Questions(settings, engine).routes(),
+        *Questions(settings, engine, exports).routes(),
+        *packs.routes(),
         *_of_operators(settings, engine),
         *_of_admins(settings, engine),
     )
@@ -94,7 +99,7 @@ def make_query_app(settings: Settings) -> FastAPI:
         add(app, route, desk.endpoint(route.handler))
     with_security(app)
     add_checkpoint(app, newest)
-    add_console(app, settings, desk.bounds, (desk.door, door), engine, oidc)
+    add_console(app, settings, desk.bounds, (desk.door, door), engine, oidc, packs, exports)
     return app
 
 

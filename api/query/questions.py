@@ -8,13 +8,13 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 from starlette.responses import Response
 
-from api.problems import Problem
 from api.query.bounds import Exports
 from api.query.cursor import BadCursor, Cursors
 from api.query.desk import Call, Handler
 from api.query.formats import MEDIA_TYPES, Page, Stream, form_of
 from api.query.openapi import Route, shape_of
 from api.query.parameters import BadParameters, from_query, read
+from api.query.whose import NotTheirs, may_read, of_a_tenant
 from ledger.answer import BadToken, Streamed, answer, stream
 from ledger.clock import store_time
 from ledger.engine import Engine
@@ -55,12 +55,11 @@ class _Asked:
 class Questions:
     """The calls that read."""
 
-    def __init__(self, settings: Settings, engine: Engine) -> None:
+    def __init__(self, settings: Settings, engine: Engine, exports: Exports) -> None:
         self._tenants = settings.tenants
         self._engine = engine
         self._cursors = Cursors(settings.fingerprint_key)
-        # Pages must find a connection free while others read for minutes.
-        self._exports = Exports(max(1, settings.query.connections // 2))
+        self._exports = exports
 
     def routes(self) -> Iterator[Route]:
         """By GET; and by POST, for those whose proxies keep the addresses that were asked for."""
@@ -84,7 +83,7 @@ class Questions:
         return Page(
             {
                 "you": call.principal.actor,
-                "tenants": self._may(call),
+                "tenants": may_read(call.principal, self._tenants),
                 "questions": [
                     {
                         "name": question.name,
@@ -165,7 +164,13 @@ class Questions:
             position = self._cursors.open(question.name, str(cursor))
             given, after = position["asked"], position["after"]
             limit = position["limit"] if limit is None else limit
-        given = self._of_a_tenant(given, call, known=cursor is not None)
+        try:
+            given = of_a_tenant(given, call.principal, self._tenants)
+        except NotTheirs:
+            if cursor is None:
+                raise
+            # Somebody else's, or that of a caller who has been given less since.
+            raise BadCursor from None
         try:
             most = _PAGE if limit is None else _whole.validate_python(limit)
         except ValidationError:
@@ -173,21 +178,3 @@ class Questions:
         if not 1 <= most <= _LARGEST:
             raise BadParameters(f"limit: must be a whole number from 1 to {_LARGEST}.")
         return _Asked(given, read(question.parameters, given), most, after)
-
-    def _of_a_tenant(self, given: dict[str, Any], call: Call, *, known: bool) -> dict[str, Any]:
-        """With a tenant that the caller may read: theirs, if they have but one. Raises Problem 403."""
-        may = self._may(call)
-        if "tenant" not in given and len(may) == 1:
-            return {"tenant": may[0], **given}
-        if "tenant" not in given:
-            raise BadParameters(f"tenant: is missing: one of {', '.join(may)}.")
-        if given["tenant"] not in may:
-            # Somebody else's cursor, or that of a caller who has been given less since.
-            raise BadCursor if known else Problem(403, "not_allowed", "The caller may not read that tenant.")
-        return given
-
-    def _may(self, call: Call) -> tuple[str, ...]:
-        may = call.principal.tenants("auditor", self._tenants)
-        if not may:
-            raise Problem(403, "not_allowed", "The caller may read none of the tenants that are configured.")
-        return may
