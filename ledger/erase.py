@@ -483,6 +483,6 @@ def _copies(terms: Terms, at: datetime, handed: object) -> tuple[Copy, ...]:
     )
     days = timedelta(days=terms.temporal_days)
     found.append(
-        Copy("workflow histories in Temporal", at + days, "deleted at once if Temporal could be reached")
+        Copy("workflow histories in Temporal", at + days, "within a minute if Temporal could be reached")
     )
     return tuple(found)

@@ -85,8 +85,8 @@ _FIRST_LACKING = text("""
      WHERE NOT EXISTS (SELECT 1 FROM erasures y WHERE y.number = x.number + 1)
 """)
 _HAS = text("SELECT EXISTS (SELECT 1 FROM erasures WHERE number = :number)")
-_KEPT = text("SELECT certificate, number, replayed_at FROM erasures WHERE id = :id")
-_OF = text("SELECT id FROM erasures WHERE subject = :subject AND tenant = :tenant ORDER BY at DESC LIMIT 1")
+_KEPT = text("SELECT certificate FROM erasures WHERE id = :id")
+_TENANT_OF = text("SELECT tenant FROM erasures WHERE id = :id")
 _INSERT = text("""
     INSERT INTO erasures (id, tenant, subject, number, hash, certificate, at, replayed_at)
     VALUES (:id, :tenant, :subject, :number, :hash, :certificate, :at, CASE WHEN :replayed THEN clock_timestamp() END)
@@ -115,9 +115,9 @@ async def kept_certificate(connection: AsyncConnection, id_: UUID) -> str | None
     return row.certificate if row else None
 
 
-async def erased_as(connection: AsyncConnection, subject: UUID, tenant: str) -> UUID | None:
-    """Under which certificate this person was erased last, if they were."""
-    return (await connection.execute(_OF, {"subject": subject, "tenant": tenant})).scalar_one_or_none()
+async def tenant_of_certificate(connection: AsyncConnection, id_: UUID) -> str | None:
+    """Whose it is."""
+    return (await connection.execute(_TENANT_OF, {"id": id_})).scalar_one_or_none()
 
 
 async def keep(

@@ -8,7 +8,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import httpx
 
@@ -85,7 +85,7 @@ class FolderShelf:
 
     def _write(self, number: int, line: str) -> bool:
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        half = self._folder / f".{number}.{os.getpid()}.new"
+        half = self._folder / f".{uuid4().hex}.new"
         with half.open("w", encoding="utf-8") as file:
             file.write(line + "\n")
             file.flush()

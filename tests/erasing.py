@@ -6,7 +6,7 @@ import os
 import uuid
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -88,9 +88,8 @@ class World:
 @asynccontextmanager
 async def world(servers: Servers, directory: Path, floor: str = "0d") -> AsyncGenerator[World]:
     """A store of its own, with list and keys."""
-    async with database(servers, TEMPLATE) as store:
-        async with of_store(servers, store, directory, floor) as made:
-            yield made
+    async with database(servers, TEMPLATE) as store, of_store(servers, store, directory, floor) as made:
+        yield made
 
 
 @asynccontextmanager
