@@ -116,7 +116,7 @@ class Erased:
 
 
 # Each class, the words for it, and what removes it. The order matters: a naming's count is found by the name.
-_CLASSES: tuple[tuple[str, str], ...] = (
+_CLASSES = (
     (
         "bodies, with salts and what answers set",
         """DELETE FROM bodies b USING deliveries d
@@ -168,7 +168,7 @@ _CLASSES: tuple[tuple[str, str], ...] = (
 )
 
 # Counted as they stay. What each says of the person is in docs/erase.md.
-_REMAINS: tuple[tuple[str, str, str], ...] = (
+_REMAINS = (
     (
         "entries under the pseudonym",
         "the ledger is append-only, and the evidence of what was done; they have no name and no value",

@@ -2,7 +2,6 @@
 
 import base64
 import json
-import os
 import uuid
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
@@ -123,7 +122,14 @@ async def fill(world: World) -> None:
     pool = world.pool
     await receive(
         pool,
-        delivery("bystander", "postCreateUser", platform_id="bystander-id", values=[("login", "bystander")]),
+        delivery(
+            "bystander",
+            "postCreateUser",
+            platform_id="bystander-id",
+            values=[("login", "bystander")],
+            fact=True,
+            identity=Fact("LEFT", True, False, 1, None),
+        ),
     )
     namings = [Stem("Zsentinel", "@x", "zsentinel", "@x")]
     namesake = delivery("namesake", "validateUser", verdict="passed", check="create", hold=timedelta(minutes=10),
@@ -161,8 +167,3 @@ async def fill(world: World) -> None:
     await pool.execute(
         "INSERT INTO rings (subject, rung_at) VALUES ($1, now()) ON CONFLICT DO NOTHING", subject
     )
-
-
-def key_file() -> bytes:
-    """Bytes for a fresh key."""
-    return base64.urlsafe_b64encode(os.urandom(32))

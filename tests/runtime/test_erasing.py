@@ -15,17 +15,18 @@ from ledger.erase import Blocked, lock
 from ledger.legal_holds import place as place_hold
 from ledger.legal_holds import release as release_hold
 from ledger.note import verifiers_of
-from ledger.plan import Plan
+from ledger.plan import Plan, Ref
 from ledger.receive import Fact, Planned, plan_text, receive
 from ledger.verify import Asked, verify
 from ledger.visit import visit
+from ledger.work import Busy, claim, unclaim
 from runtime.bell import Ring, ring
 from runtime.deeds import order
 from runtime.erasing import Wish, carry_out, erase_person, plan_person, rehearse
-from runtime.erasures import Lacking, as_keeper, may_serve, whom
+from runtime.erasures import as_keeper, may_serve, whom
 from runtime.sealer import Sealer
 from tests.erasing import ID, LOGIN, SENTINEL, World, fill, told, world
-from tests.support import Servers, rows
+from tests.support import Servers, delivery, rows
 
 
 @pytest.fixture
@@ -192,12 +193,12 @@ async def test_two_at_once_are_two_lines_or_one(place: World) -> None:
     wrong = [b for b in both if isinstance(b, BaseException)]
     assert sorted(d.erased.place.number for d in done if d.erased.place) == [1, 2]
     assert [type(w) for w in wrong] == [Blocked]
-    assert await may_serve(place.settings.model_copy(update={"store": _without_keeper(place)}))
+    assert await may_serve(
+        place.settings.model_copy(
+            update={"store": place.settings.store.model_copy(update={"keeper_url": None})}
+        )
+    )
     assert await _fits(place)
-
-
-def _without_keeper(place: World) -> object:
-    return place.settings.store.model_copy(update={"keeper_url": None})
 
 
 async def test_open_work_is_in_the_way_or_ends_as_erased(place: World) -> None:
@@ -218,6 +219,32 @@ async def test_open_work_is_in_the_way_or_ends_as_erased(place: World) -> None:
     assert ended == [{"activity": "badge", "outcome": "erased"}, {"activity": "mail", "outcome": "erased"}]
     assert await rows(place.root, "SELECT 1 FROM work WHERE settled_at IS NULL") == []
     assert await _fits(place)
+
+
+async def test_an_attempt_under_way_leaves_no_words_behind(place: World) -> None:
+    due = Planned("mail", "mail", plan_text(Plan()), timedelta(0), waits=False)
+    gone = told("postUpdateUser", fact=True, identity=Fact("LEFT", True, False, 3, None), work=[due])
+    await receive(place.pool, gone)
+    async with visit(place.settings.store) as connection:
+        got = await claim(connection, [Ref(str(gone.id), "mail")], lease=30)
+    assert not isinstance(got, Busy)
+    await erase_person(place.settings, await _wish(place, skip_work=True))
+
+    async with visit(place.settings.store) as connection:
+        await unclaim(connection, got[0][0], "550 zsentinel@example.com")
+
+    assert await place.tables_that_name_them() == set()
+    [ended] = await rows(place.root, "SELECT detail FROM entries WHERE outcome = 'erased'")
+    assert ended["detail"] == {"effect": "may have happened"}
+
+
+async def test_who_acted_stays_named_by_the_platform_s_id_and_the_certificate_says_so(place: World) -> None:
+    await receive(place.pool, replace(delivery("bystander"), actor=f"user:{ID}"))
+
+    done = await erase_person(place.settings, await _wish(place))
+
+    assert await place.tables_that_name_them() == {"deliveries", "entries"}
+    assert "remains: 1 receipts that name them as who acted" in done.erased.certificate
 
 
 async def test_who_is_still_at_the_platform_is_warned_about(place: World) -> None:
@@ -338,4 +365,3 @@ async def test_a_list_that_cannot_be_written_erases_nothing(place: World) -> Non
         await erase_person(place.settings, await _wish(place))
 
     assert await place.tables_that_name_them() != set()
-    assert Lacking([1]).numbers == (1,)
