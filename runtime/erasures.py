@@ -184,7 +184,7 @@ class List:
 def list_of(settings: Settings) -> List | None:
     """As configured in `[ledger.erasures]`."""
     shelf = _shelf(settings.ledger.erasures)
-    return List(shelf, verifiers_of(settings.ledger.seal)) if shelf else None
+    return List(shelf, listed_keys(settings)) if shelf else None
 
 
 def _shelf(configured: ErasureList | None) -> Shelf | None:
@@ -244,7 +244,7 @@ async def may_serve(settings: Settings) -> bool:
         try:
             await compare(settings)
         except Lacking:
-            if settings.store.keeper_url is None:
+            if settings.store.keeper_url is None or not listed_keys(settings):
                 raise
             await replay(settings, "hookledger", "the list of erasures was ahead of the store at a start")
             await compare(settings)
@@ -252,6 +252,11 @@ async def may_serve(settings: Settings) -> bool:
         log.warning("the list of erasures is not compared with the store yet: %s", wrong)
         return False
     return True
+
+
+def listed_keys(settings: Settings) -> Sequence[VerifierKey]:
+    """The keys that verify the list, as far as this process is given them."""
+    return verifiers_of(settings.ledger.seal)
 
 
 async def until_compared(settings: Settings) -> str:
@@ -282,6 +287,10 @@ async def replay(settings: Settings, actor: str, reason: str) -> Replayed:
     listed = list_of(settings)
     if listed is None:
         return Replayed((), ())
+    if not listed.keys:
+        raise NoKeeper(
+            "no key of [ledger.seal] is given to this process: what is on the list cannot be verified"
+        )
     done: list[int] = []
     gone: list[int] = []
     async with visit(settings.store) as looking:

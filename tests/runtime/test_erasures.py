@@ -33,7 +33,7 @@ from runtime.erasures import (
 )
 from runtime.sealer import Sealer
 from runtime.sweep import Sweep
-from settings import Settings
+from settings import Settings, load
 from settings.erasing import ErasureList
 from tests.erasing import World, fill, world
 from tests.support import Servers, delivery, rows
@@ -197,6 +197,22 @@ async def test_a_process_refuses_to_serve_and_says_what_to_do(
     assert done.returncode == 3, done.stderr
     assert f"{command} does not start: the store lacks an erasure" in done.stderr + done.stdout
     assert "./hookledger ledger erase --replay" in done.stderr + done.stdout
+
+
+async def test_a_process_without_keys_compares_and_acts_on_nothing(place: World, tmp_path: Path) -> None:
+    await _saved(place)
+    await erase_person(place.settings, await _wish(place))
+    (tmp_path / "seal.key").unlink()
+    blind = load(tmp_path / "hookledger.toml")
+    assert await may_serve(blind)
+    await _restored(place)
+
+    with pytest.raises(Lacking):
+        await may_serve(blind)
+    with pytest.raises(NoKeeper, match="cannot be verified"):
+        await replay(blind, "os:restorer", "after the restore")
+
+    assert await place.tables_that_name_them() != set()
 
 
 async def test_a_list_out_of_reach_holds_no_hook_up(place: World) -> None:
