@@ -95,8 +95,7 @@ def worker() -> None:
     from runtime.worker import run_worker
 
     start_logging()
-    asyncio.run(run_worker(load()))
-    leave(0)
+    leave(asyncio.run(run_worker(load())))
 
 
 @app.command(rich_help_panel=_RUN)

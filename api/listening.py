@@ -10,8 +10,9 @@ import uvicorn
 import uvloop
 from starlette.types import ASGIApp
 
+from runtime.erasures import Lacking, ListBroken, may_serve, until_compared
 from runtime.shutdown import leave, stop_event
-from settings import Tls
+from settings import Settings, Tls
 
 log = logging.getLogger(__name__)
 
@@ -64,19 +65,40 @@ def configured(
     )
 
 
-def run(server: Server, name: str) -> NoReturn:
-    """Listens until SIGTERM or SIGINT; calls under way are answered. Ends the process."""
+def run(server: Server, name: str, settings: Settings) -> NoReturn:
+    """Listens until SIGTERM or SIGINT; calls under way are answered. Ends the process.
+
+    Nothing is served from a store that lacks an erasure on the list outside it (docs/erase.md): exit code 3.
+    """
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_until_stopped(server, name))
-    leave(0 if server.started else 3)
+        may = runner.run(_until_stopped(server, name, settings))
+    leave(0 if may and server.started else 3)
     raise AssertionError("a process that left goes on")
 
 
-async def _until_stopped(server: Server, name: str) -> None:
+async def _until_stopped(server: Server, name: str, settings: Settings) -> bool:
+    try:
+        compared = await may_serve(settings)
+    except (Lacking, ListBroken) as wrong:
+        log.error("%s does not start: %s", name, wrong)
+        return False
     stop = asyncio.create_task(stop_event().wait())
     serving = asyncio.create_task(server.serve())
+    wrong = ""
+
+    async def compare() -> None:
+        """Hooks are taken while the list is out of reach; what it says when it is back ends the process."""
+        nonlocal wrong
+        if wrong := await until_compared(settings):
+            log.error("%s ends: %s", name, wrong)
+            server.should_exit = True
+
+    comparing = None if compared else asyncio.create_task(compare())
     await asyncio.wait({stop, serving}, return_when=asyncio.FIRST_COMPLETED)
     server.should_exit = True
     await serving
     stop.cancel()
+    if comparing:
+        comparing.cancel()
     log.info("%s drained", name)
+    return not wrong

@@ -27,4 +27,4 @@ def serve(settings: Settings, host: str | None = None, port: int | None = None) 
     """Listens until SIGTERM or SIGINT; calls under way are answered, waiting rings are rung. Ends the process."""
     server = _Reloaded(make_app(settings), settings, host, port)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until there are rules to be loaded again
-    run(server, "api")
+    run(server, "api", settings)

@@ -1,8 +1,8 @@
 """What operators do: redrive, skip, pause, resume and the like; each is a delivery of its own, with actor and reason."""
 
 import json
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from typing import Any, Literal
 from uuid import UUID
 
@@ -11,7 +11,20 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ledger.receive import commit_to
 
-Deed = Literal["redrive", "skip", "pause", "resume", "release brake", "key made", "key revoked"]
+Deed = Literal[
+    "redrive",
+    "skip",
+    "pause",
+    "resume",
+    "release brake",
+    "key made",
+    "key revoked",
+    "erase",
+    "erasure planned",
+    "erasure withdrawn",
+    "legal hold",
+    "hold released",
+]
 OPERATOR = "operator"
 """The hook of operators' deliveries."""
 
@@ -36,6 +49,8 @@ class Order:
     delivery: UUID | None = None
     activity: str | None = None
     subject: UUID | None = None
+    detail: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    """What else the entry says: ids, codes and counts, never a name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +148,9 @@ async def operate(connection: AsyncConnection, order: Order) -> Done:
         "outcome": order.deed,
         "code_version": order.code_version,
         "activities": touched,
-        "detail": json.dumps(detail | ({"out of order": True} if order.deed == "redrive" else {})),
+        "detail": json.dumps(
+            detail | dict(order.detail) | ({"out of order": True} if order.deed == "redrive" else {})
+        ),
     }
     await connection.execute(_ENTRY, common | entry)
     return Done(person.id, person.tenant, person.workflow_id, person.value or "", person.seq, len(touched))
@@ -144,6 +161,8 @@ async def _touch(connection: AsyncConnection, order: Order, subject: UUID) -> li
     if order.deed in ("pause", "resume"):
         values = {"paused": order.deed == "pause", "subject": subject}
         await connection.execute(text("UPDATE subjects SET paused = :paused WHERE id = :subject"), values)
+        return [None]
+    if order.deed not in ("redrive", "skip"):
         return [None]
     values = {"delivery": order.delivery, "activity": order.activity}
     statement = _SKIP

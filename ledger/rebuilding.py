@@ -19,6 +19,7 @@ _MACHINERY = (
     "unconfirmed",
     "duplicate",
     "secret_gone",
+    "erased",
 )
 """Outcomes with which an activity wrote nothing."""
 

@@ -248,8 +248,9 @@ async def unclaim(connection: AsyncConnection, claimed: Claimed, fault: str) -> 
         "activity": claimed.ref.activity,
         "attempt": claimed.attempt,
     }
-    await connection.execute(_UNCLAIM, values)
-    await write_fault(connection, claimed.ref, claimed.attempt, fault)
+    # Whose person was erased meanwhile has no place for it any more.
+    if (await connection.execute(_UNCLAIM, values)).rowcount:
+        await write_fault(connection, claimed.ref, claimed.attempt, fault)
 
 
 _RENEW = text("""

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from datetime import timedelta
 
 from temporalio.client import Client, WorkflowExecutionStatus
@@ -10,12 +11,15 @@ from temporalio.service import RPCError, RPCStatusCode
 from ledger.engine import Engine, EngineErrors
 from ledger.sweep import Unrung, find_unrung, note_rung, only_sweeper, tidy
 from runtime.bell import Ring, ring
+from runtime.erasing import Impossible, carry_out
 from settings import Settings
 
 log = logging.getLogger(__name__)
 
 _MOST = 500
 _AT_ONCE = 16
+_ERASURES_EVERY = 60.0
+"""Seconds between looks at who is to be erased: a planned erasure is due to the day."""
 
 
 class Sweep:
@@ -29,12 +33,24 @@ class Sweep:
 
     async def run(self) -> None:
         """Sweeps until cancelled; a lost store or server only makes a round fail."""
+        looked = 0.0
         while True:
             await asyncio.sleep(self._settings.sweep.interval)
             try:
                 await self.round()
             except EngineErrors as wrong:
                 log.warning("sweep put off: %s", type(wrong).__name__)
+            if time.monotonic() - looked >= _ERASURES_EVERY:
+                looked = time.monotonic()
+                await self.erase_due()
+
+    async def erase_due(self) -> None:
+        """Erases whoever waited for it and may go now; without the keeper's role, says that they wait."""
+        try:
+            if done := await carry_out(self._settings, self._client):
+                log.info("%d erased as planned", done)
+        except Impossible as wrong:
+            log.warning("planned erasures wait: %s", wrong)
 
     async def round(self) -> int:
         """One round: gives how many people were rung."""

@@ -22,6 +22,7 @@ from ledger.engine import Engine, EngineErrors, connect_store
 from ledger.releases import register
 from runtime.attributes import SEARCH_ATTRIBUTES
 from runtime.client import Hush, connect
+from runtime.erasures import Lacking, ListBroken, may_serve, until_compared
 from runtime.long_lived import SEAL, WATCH
 from runtime.reconcile.activity import Reconciler
 from runtime.schedules import keep_schedules
@@ -52,19 +53,35 @@ class Parts:
     engine: Engine
 
 
-async def run_worker(settings: Settings) -> None:
-    """Runs until SIGTERM or SIGINT, then drains. SIGHUP is for the api, which decides: here it is passed over."""
-    stop = stop_event()
+async def run_worker(settings: Settings) -> int:
+    """Runs until SIGTERM or SIGINT, then drains. SIGHUP is for the api, which decides: here it is passed over.
+
+    Gives the exit code: 3 where the store lacks an erasure on the list outside it (docs/erase.md).
+    """
+    stop, wrong = stop_event(), ""
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     client = await connect_patiently(stop)
     if client is None:
-        return
+        return 0
+    try:
+        compared = await may_serve(settings)
+    except (Lacking, ListBroken) as lacking:
+        log.error("worker does not start: %s", lacking)
+        return 3
+
+    async def compare() -> None:
+        nonlocal wrong
+        if not compared and (wrong := await until_compared(settings)):
+            log.error("worker ends: %s", wrong)
+            stop.set()
+
     async with assemble(settings, client) as parts:
         beside = [
             asyncio.create_task(parts.sweep.run()),
             asyncio.create_task(WATCH.keep(client, settings.temporal)),
             asyncio.create_task(SEAL.keep(client, settings.temporal)),
             asyncio.create_task(keep_schedules(client, settings)),
+            asyncio.create_task(compare()),
         ]
         async with parts.worker:
             log.info(
@@ -75,6 +92,7 @@ async def run_worker(settings: Settings) -> None:
             for task in beside:
                 task.cancel()
         log.info("worker stopped")
+    return 3 if wrong else 0
 
 
 @asynccontextmanager

@@ -54,10 +54,14 @@ class Api(Table):
 
 
 class Store(Table):
-    """Postgres. `owner_url` is None where it is not given: only migrations and `ledger rebuild` need it."""
+    """Postgres. `owner_url` is None where it is not given: only migrations and `ledger rebuild` need it.
+
+    `keeper_url` likewise: erasing needs it.
+    """
 
     url: Annotated[Postgres, Referenced] = Field(repr=False)
     owner_url: Annotated[Postgres | None, ReferencedIfThere] = Field(default=None, repr=False)
+    keeper_url: Annotated[Postgres | None, ReferencedIfThere] = Field(default=None, repr=False)
     pool_size: Annotated[int, Field(ge=1, le=1000)] = 10
     statement_timeout: Seconds = 2.0
 

@@ -8,6 +8,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
+from settings.erasing import FLOOR, Copies, ErasureList, Span
 from settings.mistakes import Mistake, TableError
 from settings.platform import safe_address
 from settings.references import ReferencedIfThere
@@ -128,7 +129,13 @@ class Holder(Table):
 
 
 class Evidence(Table):
-    """What makes the ledger evidence. Without `seal` nothing is sealed, and the doctor says so."""
+    """What makes the ledger evidence. Without `seal` nothing is sealed, and the doctor says so.
+
+    legal_floor: so long after the platform last told of a person nothing of them may be erased.
+    """
 
     seal: Seal | None = None
     holder: Holder | None = None
+    legal_floor: Span = FLOOR
+    erasures: ErasureList | None = None
+    copies: Copies = Copies()

@@ -51,12 +51,15 @@ def write_configuration(
         (directory / name).write_text(base64.urlsafe_b64encode(os.urandom(48)).decode())
     (directory / "store.url").write_text(store.url)
     (directory / "owner.url").write_text(store.owner_url or "")
+    if store.keeper_url:
+        (directory / "keeper.url").write_text(store.keeper_url)
     path = directory / "hookledger.toml"
     path.write_text(f"""
 fingerprint_key = {{ file = "fingerprint.key" }}
 [store]
 url = {{ file = "store.url" }}
 owner_url = {{ file = "owner.url" }}
+keeper_url = {{ file = "keeper.url" }}
 [temporal]
 task_queue = "test-{uuid.uuid4().hex[:8]}"
 [tenants.as100]

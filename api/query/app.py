@@ -18,6 +18,7 @@ from api.query.bounds import Bounds, Exports
 from api.query.deeds import Deeds, OnBrake, OnWork
 from api.query.desk import Desk
 from api.query.door import Door
+from api.query.erasing import CertificateAsked, Erasing, Erasures, Holding
 from api.query.keys import Keys, NewKeyAsked, Revocation
 from api.query.oidc import Oidc
 from api.query.openapi import DOCUMENT, Route, add, shape_of, with_security
@@ -94,6 +95,7 @@ def make_query_app(settings: Settings) -> FastAPI:
         *packs.routes(),
         *_of_operators(settings, engine),
         *_of_admins(settings, engine),
+        *_of_erasing(settings, engine),
     )
     for route in routes:
         add(app, route, desk.endpoint(route.handler))
@@ -157,6 +159,39 @@ def _of_admins(settings: Settings, engine: Engine) -> tuple[Route, ...]:
             "admin",
             keys.revoke,
             shape_of(Revocation),
+        ),
+    )
+
+
+def _of_erasing(settings: Settings, engine: Engine) -> tuple[Route, ...]:
+    erasures = Erasures(settings, engine)
+    return (
+        Route(
+            "POST",
+            "/ledger/erasures",
+            "erase",
+            "Shows what would go of a person, erases them, or lets that wait until it is allowed",
+            "admin",
+            erasures.erase,
+            shape_of(Erasing),
+        ),
+        Route(
+            "POST",
+            "/ledger/holds",
+            "hold",
+            "Places a legal hold, or releases one",
+            "admin",
+            erasures.hold,
+            shape_of(Holding),
+        ),
+        Route(
+            "GET",
+            "/ledger/certificates",
+            "certificate",
+            "The signed certificate of an erasure",
+            "auditor",
+            erasures.certificate,
+            shape_of(CertificateAsked),
         ),
     )
 

@@ -15,4 +15,4 @@ def serve(settings: Settings, host: str | None = None, port: int | None = None) 
     """Listens until SIGTERM or SIGINT; calls under way are answered, for seconds. Ends the process."""
     os.nice(_GIVES_WAY)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)  # nothing is loaded again here: it must not end by it
-    run(Server(configured(make_query_app(settings), settings.query, host, port)), "query")
+    run(Server(configured(make_query_app(settings), settings.query, host, port)), "query", settings)

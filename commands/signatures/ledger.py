@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from commands.asking import add_questions
+from commands.signatures.erasing import add_erasing
 from commands.signatures.options import AsJson, Tenant, load, moment
 
 ledger = typer.Typer(
@@ -14,6 +15,7 @@ ledger = typer.Typer(
     help="Asks the ledger, and proves it: search, verify, prove, export, checkpoint, seal, and what auditors ask.",
 )
 add_questions(ledger, load)
+add_erasing(ledger)
 
 
 @ledger.command()

@@ -39,7 +39,7 @@ QUESTION = Question(
         ), work_of AS (
             SELECT c.day, w.delivery, w.activity,
                    CASE WHEN w.settled_at IS NULL THEN 'open'
-                        WHEN w.outcome IN ('skipped', 'duplicate') THEN 'dropped'
+                        WHEN w.outcome IN ('skipped', 'duplicate', 'erased') THEN 'dropped'
                         WHEN t.outcome IS NULL THEN 'nowhere'
                         WHEN t.outcome IN ('failed', 'refused', 'secret_gone') THEN 'failed'
                         WHEN t.outcome IN ('cancelled', 'retired', 'unconfirmed') THEN 'dropped'

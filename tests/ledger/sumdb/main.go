@@ -2,6 +2,7 @@
 //
 //	sumdb inclusion VERIFIER-KEY < proof        as c2sp.org/tlog-proof@v1; prints the leaf
 //	sumdb consistency VERIFIER-KEY OLD-CHECKPOINT-FILE < proof
+//	sumdb note VERIFIER-KEY < any signed note; prints its text
 package main
 
 import (
@@ -25,11 +26,23 @@ func main() {
 
 func run(args []string) error {
 	if len(args) < 2 {
-		return fmt.Errorf("usage: sumdb inclusion|consistency VERIFIER-KEY [FILE]")
+		return fmt.Errorf("usage: sumdb inclusion|consistency|note VERIFIER-KEY [FILE]")
 	}
 	input, err := io.ReadAll(os.Stdin)
 	if err != nil {
 		return err
+	}
+	if args[0] == "note" {
+		verifier, err := note.NewVerifier(args[1])
+		if err != nil {
+			return err
+		}
+		opened, err := note.Open(input, note.VerifierList(verifier))
+		if err != nil {
+			return err
+		}
+		fmt.Print(opened.Text)
+		return nil
 	}
 	head, signed, found := strings.Cut(string(input), "\n\n")
 	if !found {

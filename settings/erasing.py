@@ -1,0 +1,74 @@
+"""What binds erasure: the floor under it, the list outside the store, and how long copies live: `[ledger.…]` (docs/erase.md)."""
+
+import re
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Self
+
+from pydantic import BeforeValidator, Field, ValidationInfo, field_validator, model_validator
+
+from settings.platform import safe_address
+from settings.references import ReferencedIfThere
+from settings.table import Table
+
+_UNITS = {"h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1), "y": timedelta(days=365)}
+_TEXT = re.compile(r"(\d{1,5}) ?([hdwy])")
+_LONGEST = timedelta(days=36_500)
+
+
+def _span(value: object) -> timedelta:
+    match value:
+        case timedelta():
+            span = value
+        case str() if found := _TEXT.fullmatch(value.strip()):
+            span = int(found[1]) * _UNITS[found[2]]
+        case _:
+            span = None
+    if span is None or not timedelta(0) <= span <= _LONGEST:
+        raise ValueError('must be a text such as "12h", "35d", "6w" or "1y", and at most a hundred years')
+    return span
+
+
+Span = Annotated[timedelta, BeforeValidator(_span)]
+"""A time that may be none at all."""
+FLOOR = timedelta(days=365)
+"""India's DPDP rules ask for one year (docs/erase.md)."""
+
+
+class ErasureList(Table):
+    """Where erasures are listed, out of reach of the store's backups: a folder, relative to this file, or an address.
+
+    An address is put to as `{url}/{number}`, with `If-None-Match: *`, and read from there.
+    """
+
+    folder: Path | None = None
+    url: str | None = None
+    token: Annotated[str | None, ReferencedIfThere] = Field(default=None, repr=False)
+
+    @field_validator("folder")
+    @classmethod
+    def _beside_the_configuration(cls, folder: Path | None, info: ValidationInfo) -> Path | None:
+        return folder if folder is None or info.context is None else Path(info.context) / folder
+
+    @field_validator("url")
+    @classmethod
+    def _is_safe(cls, url: str | None) -> str | None:
+        return None if url is None else safe_address(url).rstrip("/")
+
+    @model_validator(mode="after")
+    def _is_one(self) -> Self:
+        if (self.folder is None) is (self.url is None):
+            raise ValueError("needs folder or url, one of them")
+        return self
+
+
+class Copies(Table):
+    """How long what was erased lives on in copies, as whoever runs the store has set it up. None: nobody has said.
+
+    `packs`: exported evidence, as its receivers have promised to keep it.
+    """
+
+    wal: Span | None = None
+    backups: Span | None = None
+    replicas: Span | None = None
+    packs: Span | None = None
