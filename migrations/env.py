@@ -9,7 +9,6 @@ from sqlalchemy import Connection
 from ledger.engine import connect
 from ledger.tables import metadata
 
-
 _MONTH = re.compile(r"(deliveries|bodies|entries)_((until_)?\d{4}_\d{2}|rest)")
 
 

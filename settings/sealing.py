@@ -11,6 +11,7 @@ from pydantic import Field, ValidationInfo, field_validator, model_validator
 from settings.mistakes import Mistake, TableError
 from settings.platform import safe_address
 from settings.references import ReferencedIfThere
+from settings.retention import FLOOR, Retention, Span
 from settings.rules import looks_like
 from settings.table import Table
 
@@ -128,7 +129,19 @@ class Holder(Table):
 
 
 class Evidence(Table):
-    """What makes the ledger evidence. Without `seal` nothing is sealed, and the doctor says so."""
+    """What makes the ledger evidence. Without `seal` nothing is sealed, and the doctor says so.
+
+    legal_floor: nothing is kept shorter than this.
+    """
 
     seal: Seal | None = None
     holder: Holder | None = None
+    legal_floor: Span = FLOOR
+    retention: Retention = Retention()
+
+    @model_validator(mode="after")
+    def _keeps_what_the_law_asks(self) -> Self:
+        found = [(("retention", *where), words) for where, words in self.retention.mistakes(self.legal_floor)]
+        if found:
+            raise TableError(*found)
+        return self

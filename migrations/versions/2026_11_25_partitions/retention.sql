@@ -40,53 +40,86 @@ BEGIN
 END
 $$;
 
--- Drops what nobody needs of the month that ends before `p_beyond`, and records it, one deed for each tenant, in one
+-- What of a month outlives it, as a condition on its rows `r`: what is needed, with the entries that tell of it; entries whose
+-- delivery is of another month and still there; and the deeds of retention, which account for what is gone.
+CREATE FUNCTION outlives(p_store text, p_from uuid, p_until uuid) RETURNS text LANGUAGE sql IMMUTABLE
+RETURN CASE p_store
+    WHEN 'bodies' THEN format('r.delivery IN (SELECT n FROM public.needed_deliveries(%L, %L) AS n)', p_from, p_until)
+    WHEN 'deliveries' THEN format('r.id IN (SELECT n FROM public.needed_deliveries(%L, %L) AS n)', p_from, p_until)
+    WHEN 'entries' THEN format(
+        'r.delivery IN (SELECT n FROM public.needed_deliveries(%L, %L) AS n)
+         OR ((r.delivery < %L OR r.delivery >= %L) AND EXISTS (SELECT 1 FROM public.deliveries d WHERE d.id = r.delivery))
+         OR (r.hook = ''operator'' AND r.outcome = ''retention dropped'')', p_from, p_until, p_from, p_until)
+END;
+
+-- The stores of a class that lies in months, in the order in which receive() locks them.
+CREATE FUNCTION stores_of(p_class text) RETURNS text[] LANGUAGE sql IMMUTABLE
+RETURN CASE p_class WHEN 'bodies' THEN ARRAY['bodies'] WHEN 'entries' THEN ARRAY['deliveries', 'bodies', 'entries'] END;
+
+-- How many rows the month that ends before `p_beyond` has, and how many of them outlive it.
+CREATE FUNCTION weigh_month(p_class text, p_beyond date)
+RETURNS TABLE (o_store text, o_rows bigint, o_kept bigint) LANGUAGE plpgsql STABLE
+SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
+DECLARE
+    v_part text;
+    v_from uuid;
+BEGIN
+    FOR o_store, v_part, v_from IN
+        SELECT m.store, m.part, coalesce(first_uuid(m.first), '00000000-0000-0000-0000-000000000000')
+          FROM months m WHERE m.beyond = p_beyond AND m.store = ANY (stores_of(p_class)) ORDER BY array_position(stores_of(p_class), m.store) LOOP
+        EXECUTE format('SELECT count(*), count(*) FILTER (WHERE %s) FROM public.%I r', outlives(o_store, v_from, first_uuid(p_beyond)), v_part)
+           INTO o_rows, o_kept;
+        RETURN NEXT;
+    END LOOP;
+END
+$$;
+
+-- Drops what does not outlive the month that ends before `p_beyond`, and records it, one deed for each tenant, in one
 -- transaction. Class 'bodies' are bodies; class 'entries' are entries and deliveries, and what is left of the bodies.
--- What is needed is copied beside the month while nobody waits; then, for as long as it takes to look once more, everybody
--- does. Locks are taken in the order in which receive() takes them.
+-- What stays is copied beside the month while nobody waits; then, for as long as it takes to look once more, everybody does.
 CREATE FUNCTION drop_month(p_class text, p_beyond date, p_keep interval, p_actor text, p_release text)
 RETURNS TABLE (o_tenant text, o_dropped jsonb, o_kept jsonb) LANGUAGE plpgsql
-SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp SET lock_timeout = '500ms' SET enable_seqscan = on AS $$
+SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp SET lock_timeout = '500ms' AS $$
 DECLARE
-    v_stores text[];
-    v_store text;
-    v_parts jsonb := '{}';
-    v_bounds jsonb := '{}';
     v_first date;
-    v_has_first boolean := false;
     v_from uuid;
     v_until uuid := first_uuid(p_beyond);
     v_from_entry bigint;
     v_until_entry bigint := first_entry(p_beyond);
-    v_bodies text;
-    v_deliveries text;
-    v_survives jsonb;
+    v_months jsonb;
+    v_month jsonb;
+    v_survives text;
     v_key text;
+    v_tenant text;
     v_all jsonb := '{}';
     v_kept jsonb := '{}';
     v_counts jsonb;
-    v_some boolean := false;
+    v_any boolean := false;
     v_detail jsonb;
-    v_head record;
+    v_size bigint;
+    v_root text;
     v_leaves jsonb;
-    r record;
 BEGIN
     PERFORM must_be_over_age(p_beyond, p_keep);
-    v_stores := CASE p_class WHEN 'bodies' THEN ARRAY['bodies'] WHEN 'entries' THEN ARRAY['bodies', 'deliveries', 'entries'] END;
-    IF v_stores IS NULL THEN RAISE EXCEPTION 'no class % lies in months', p_class USING ERRCODE = 'HL003'; END IF;
+    IF stores_of(p_class) IS NULL THEN RAISE EXCEPTION 'no class % lies in months', p_class USING ERRCODE = 'HL003'; END IF;
     PERFORM pg_advisory_xact_lock(hashtextextended('months', 0));
 
-    FOR r IN SELECT m.store, m.part, m.first, pg_get_expr(c.relpartbound, c.oid) AS bound
-               FROM months m JOIN pg_class c ON c.oid = ('public.' || quote_ident(m.part))::regclass
-              WHERE m.beyond = p_beyond AND m.store = ANY (v_stores) LOOP
-        v_parts := v_parts || jsonb_build_object(r.store, r.part);
-        v_bounds := v_bounds || jsonb_build_object(r.store, r.bound);
-        v_first := r.first;
-        v_has_first := true;
-    END LOOP;
-    IF NOT v_has_first THEN RETURN; END IF;
+    SELECT jsonb_agg(jsonb_build_object('store', m.store, 'part', m.part, 'bound', pg_get_expr(c.relpartbound, c.oid))
+                     ORDER BY array_position(stores_of(p_class), m.store)), min(m.first)
+      INTO v_months, v_first
+      FROM months m JOIN pg_class c ON c.relname = m.part AND c.relnamespace = 'public'::regnamespace
+     WHERE m.beyond = p_beyond AND m.store = ANY (stores_of(p_class));
+    IF v_months IS NULL THEN RETURN; END IF;
     v_from := coalesce(first_uuid(v_first), '00000000-0000-0000-0000-000000000000');
     v_from_entry := coalesce(first_entry(v_first), -9223372036854775808);
+
+    -- Most days, nothing has changed in what was left of a month. An empty one goes as well.
+    FOR v_month IN SELECT * FROM jsonb_array_elements(v_months) LOOP
+        EXECUTE format('SELECT NOT EXISTS (SELECT 1 FROM public.%I) OR EXISTS (SELECT 1 FROM public.%I r WHERE NOT (%s))', v_month ->> 'part',
+                       v_month ->> 'part', outlives(v_month ->> 'store', v_from, v_until)) INTO v_any;
+        EXIT WHEN v_any;
+    END LOOP;
+    IF NOT v_any THEN RETURN; END IF;
 
     -- Nothing goes that the tree does not hold: its leaf is what will stand for it.
     IF p_class = 'entries' AND EXISTS (
@@ -95,81 +128,69 @@ BEGIN
         RAISE EXCEPTION 'entries of the month before % are not sealed', p_beyond USING ERRCODE = 'HL004';
     END IF;
 
-    v_bodies := CASE WHEN v_parts ? 'bodies' THEN 'bodies_kept' ELSE 'bodies' END;
-    v_deliveries := CASE WHEN v_parts ? 'deliveries' THEN 'deliveries_kept' ELSE 'deliveries' END;
-    v_survives := jsonb_build_object(
-        'bodies', format('r.delivery IN (SELECT n FROM needed_deliveries(%L, %L) AS n)', v_from, v_until),
-        'deliveries', format('r.id IN (SELECT b.delivery FROM public.%I b WHERE b.delivery >= %L AND b.delivery < %L
-                                        UNION SELECT n FROM needed_deliveries(%L, %L) AS n)', v_bodies, v_from, v_until, v_from, v_until),
-        'entries', format('(r.delivery >= %L AND r.delivery < %L AND r.delivery IN (SELECT d.id FROM public.%I d WHERE d.id >= %L AND d.id < %L))
-                           OR (NOT (r.delivery >= %L AND r.delivery < %L) AND EXISTS (SELECT 1 FROM public.deliveries d WHERE d.id = r.delivery))
-                           OR (r.hook = ''operator'' AND r.outcome = ''retention dropped'')',
-                          v_from, v_until, v_deliveries, v_from, v_until, v_from, v_until));
-
-    FOREACH v_store IN ARRAY v_stores LOOP
-        CONTINUE WHEN NOT v_parts ? v_store;
+    FOR v_month IN SELECT * FROM jsonb_array_elements(v_months) LOOP
+        v_tenant := CASE v_month ->> 'store' WHEN 'bodies' THEN 'coalesce((SELECT d.tenant FROM public.deliveries d WHERE d.id = r.delivery), ''?'')' ELSE 'r.tenant' END;
         EXECUTE format('SELECT coalesce(jsonb_object_agg(t, n), ''{}'') FROM (SELECT %s AS t, count(*) AS n FROM public.%I r GROUP BY 1) AS q',
-                       CASE v_store WHEN 'bodies' THEN 'coalesce((SELECT d.tenant FROM public.deliveries d WHERE d.id = r.delivery), ''?'')' ELSE 'r.tenant' END,
-                       v_parts ->> v_store) INTO v_counts;
-        v_all := v_all || jsonb_build_object(v_store, v_counts);
-        EXECUTE format('CREATE TABLE public.%I (LIKE public.%I INCLUDING DEFAULTS INCLUDING CONSTRAINTS INCLUDING STORAGE)', v_store || '_kept', v_store);
-        EXECUTE format('INSERT INTO public.%I SELECT r.* FROM public.%I r WHERE %s', v_store || '_kept', v_parts ->> v_store, v_survives ->> v_store);
+                       v_tenant, v_month ->> 'part') INTO v_counts;
+        v_all := v_all || jsonb_build_object(v_month ->> 'store', v_counts);
+        EXECUTE format('CREATE TABLE public.%I (LIKE public.%I INCLUDING DEFAULTS INCLUDING CONSTRAINTS INCLUDING STORAGE)',
+                       v_month ->> 'store' || '_kept', v_month ->> 'store');
+        EXECUTE format('INSERT INTO public.%I SELECT r.* FROM public.%I r WHERE %s', v_month ->> 'store' || '_kept', v_month ->> 'part',
+                       outlives(v_month ->> 'store', v_from, v_until));
     END LOOP;
 
-    FOREACH v_store IN ARRAY ARRAY['deliveries', 'bodies', 'entries'] LOOP
-        IF v_parts ? v_store THEN EXECUTE format('LOCK TABLE ONLY public.%I IN ACCESS EXCLUSIVE MODE', v_store); END IF;
+    FOR v_month IN SELECT * FROM jsonb_array_elements(v_months) LOOP
+        EXECUTE format('LOCK TABLE ONLY public.%I IN ACCESS EXCLUSIVE MODE', v_month ->> 'store');
     END LOOP;
-    FOREACH v_store IN ARRAY v_stores LOOP
-        CONTINUE WHEN NOT v_parts ? v_store;
-        v_key := CASE v_store WHEN 'bodies' THEN 'delivery' ELSE 'id' END;
+    FOR v_month IN SELECT * FROM jsonb_array_elements(v_months) LOOP
+        v_tenant := CASE v_month ->> 'store' WHEN 'bodies' THEN 'coalesce((SELECT d.tenant FROM public.deliveries d WHERE d.id = r.delivery), ''?'')' ELSE 'r.tenant' END;
+        v_key := CASE v_month ->> 'store' WHEN 'bodies' THEN 'delivery' ELSE 'id' END;
         EXECUTE format('INSERT INTO public.%I SELECT r.* FROM public.%I r WHERE (%s) AND NOT EXISTS (SELECT 1 FROM public.%I k WHERE k.%I = r.%I)',
-                       v_store || '_kept', v_parts ->> v_store, v_survives ->> v_store, v_store || '_kept', v_key, v_key);
-        -- Of erased bodies the copy knows nothing.
-        IF v_store = 'bodies' THEN
-            EXECUTE format('DELETE FROM public.bodies_kept k WHERE NOT EXISTS (SELECT 1 FROM public.%I r WHERE r.delivery = k.delivery)', v_parts ->> v_store);
+                       v_month ->> 'store' || '_kept', v_month ->> 'part', outlives(v_month ->> 'store', v_from, v_until),
+                       v_month ->> 'store' || '_kept', v_key, v_key);
+        -- What was erased meanwhile is not brought back.
+        IF v_month ->> 'store' = 'bodies' THEN
+            EXECUTE format('DELETE FROM public.bodies_kept k WHERE NOT EXISTS (SELECT 1 FROM public.%I r WHERE r.delivery = k.delivery)', v_month ->> 'part');
         END IF;
         EXECUTE format('SELECT coalesce(jsonb_object_agg(t, n), ''{}'') FROM (SELECT %s AS t, count(*) AS n FROM public.%I r GROUP BY 1) AS q',
-                       CASE v_store WHEN 'bodies' THEN 'coalesce((SELECT d.tenant FROM public.deliveries d WHERE d.id = r.delivery), ''?'')' ELSE 'r.tenant' END,
-                       v_store || '_kept') INTO v_counts;
-        v_kept := v_kept || jsonb_build_object(v_store, v_counts);
+                       v_tenant, v_month ->> 'store' || '_kept') INTO v_counts;
+        v_kept := v_kept || jsonb_build_object(v_month ->> 'store', v_counts);
     END LOOP;
 
-    FOREACH v_store IN ARRAY v_stores LOOP
-        CONTINUE WHEN NOT v_parts ? v_store;
-        EXECUTE format('ALTER TABLE public.%I DETACH PARTITION public.%I', v_store, v_parts ->> v_store);
-        EXECUTE format('DROP TABLE public.%I', v_parts ->> v_store);
-        IF v_kept -> v_store = '{}' THEN
-            EXECUTE format('DROP TABLE public.%I', v_store || '_kept');
+    FOR v_month IN SELECT * FROM jsonb_array_elements(v_months) LOOP
+        EXECUTE format('ALTER TABLE public.%I DETACH PARTITION public.%I', v_month ->> 'store', v_month ->> 'part');
+        EXECUTE format('DROP TABLE public.%I', v_month ->> 'part');
+        IF v_kept -> (v_month ->> 'store') = '{}' THEN
+            EXECUTE format('DROP TABLE public.%I', v_month ->> 'store' || '_kept');
             CONTINUE;
         END IF;
-        EXECUTE format('ALTER TABLE public.%I RENAME TO %I', v_store || '_kept', v_parts ->> v_store);
-        EXECUTE format('ALTER TABLE public.%I ATTACH PARTITION public.%I %s', v_store, v_parts ->> v_store, v_bounds ->> v_store);
-        IF v_store <> 'bodies' THEN
+        EXECUTE format('ALTER TABLE public.%I RENAME TO %I', v_month ->> 'store' || '_kept', v_month ->> 'part');
+        EXECUTE format('ALTER TABLE public.%I ATTACH PARTITION public.%I %s', v_month ->> 'store', v_month ->> 'part', v_month ->> 'bound');
+        IF v_month ->> 'store' <> 'bodies' THEN
             EXECUTE format('CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON public.%I
-                            FOR EACH STATEMENT EXECUTE FUNCTION public.append_only()', v_parts ->> v_store);
+                            FOR EACH STATEMENT EXECUTE FUNCTION public.append_only()', v_month ->> 'part');
         END IF;
     END LOOP;
 
-    SELECT c.size, encode(c.root, 'base64') AS root INTO v_head FROM checkpoints c ORDER BY c.number DESC LIMIT 1;
+    SELECT c.size, encode(c.root, 'base64') INTO v_size, v_root FROM checkpoints c ORDER BY c.number DESC LIMIT 1;
     IF p_class = 'entries' THEN
         SELECT jsonb_build_array(min(l.number), max(l.number)) INTO v_leaves
           FROM leaves l WHERE l.entry >= v_from_entry AND l.entry < v_until_entry;
     END IF;
     FOR o_tenant IN SELECT DISTINCT t FROM jsonb_each(v_all) AS s (store, counts), jsonb_object_keys(s.counts) AS t ORDER BY 1 LOOP
-        SELECT jsonb_object_agg(s.store, (s.counts ->> o_tenant)::bigint - coalesce((v_kept -> s.store ->> o_tenant)::bigint, 0)),
-               jsonb_object_agg(s.store, coalesce((v_kept -> s.store ->> o_tenant)::bigint, 0)),
-               bool_or((s.counts ->> o_tenant)::bigint <> coalesce((v_kept -> s.store ->> o_tenant)::bigint, 0))
-          INTO o_dropped, o_kept, v_some
-          FROM jsonb_each(v_all) AS s (store, counts) WHERE s.counts ? o_tenant;
-        CONTINUE WHEN NOT v_some;
+        SELECT jsonb_object_agg(q.store, q.n - q.kept), jsonb_object_agg(q.store, q.kept), bool_or(q.n <> q.kept)
+          INTO o_dropped, o_kept, v_any
+          FROM (SELECT s.store, (s.counts ->> o_tenant)::bigint AS n, coalesce((v_kept -> s.store ->> o_tenant)::bigint, 0) AS kept
+                  FROM jsonb_each(v_all) AS s (store, counts) WHERE s.counts ? o_tenant) AS q;
+        CONTINUE WHEN NOT v_any;
         v_detail := jsonb_build_object(
             'class', p_class, 'month', CASE WHEN v_first IS NULL THEN 'until ' ELSE '' END || to_char(p_beyond - 1, 'YYYY-MM'),
-            'beyond', p_beyond, 'deliveries', jsonb_build_array(first_uuid(v_first), v_until), 'dropped', o_dropped, 'kept', o_kept);
+            'beyond', p_beyond, 'dropped', o_dropped, 'kept', o_kept);
         IF p_class = 'entries' THEN
             v_detail := v_detail || jsonb_build_object('entries', jsonb_build_array(first_entry(v_first), v_until_entry), 'leaves', v_leaves);
         END IF;
-        IF v_head.size IS NOT NULL THEN
-            v_detail := v_detail || jsonb_build_object('checkpoint', jsonb_build_object('size', v_head.size, 'root', v_head.root));
+        IF v_size IS NOT NULL THEN
+            v_detail := v_detail || jsonb_build_object('checkpoint', jsonb_build_object('size', v_size, 'root', v_root));
         END IF;
         PERFORM record_retention(o_tenant, p_actor, p_release, p_keep, v_detail);
         RETURN NEXT;
@@ -212,5 +233,5 @@ BEGIN
 END
 $$;
 
-REVOKE EXECUTE ON FUNCTION needed_deliveries, must_be_over_age, record_retention, drop_month, drop_rows FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION needed_deliveries, drop_month, drop_rows TO hookledger_app, hookledger_keeper;
+REVOKE EXECUTE ON FUNCTION needed_deliveries, must_be_over_age, record_retention, weigh_month, drop_month, drop_rows FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION weigh_month, drop_month, drop_rows TO hookledger_app, hookledger_keeper;
