@@ -98,7 +98,11 @@ async def read_dropped(connection: Any, floor: timedelta) -> Dropped:
         try:
             month, count = _told(entry["detail"], datetime.fromisoformat(entry["at"]) - floor)
         except (ValueError, KeyError, TypeError, AttributeError) as wrong:
-            words = str(wrong) if isinstance(wrong, _WrongDeed) else "it does not say what a deed of retention says"
+            words = (
+                str(wrong)
+                if isinstance(wrong, _WrongDeed)
+                else "it does not say what a deed of retention says"
+            )
             doubtful.append(Doubtful(entry["id"], words))
             continue
         if month is None:
@@ -126,7 +130,11 @@ def _told(detail: dict[str, Any], youngest: datetime) -> tuple[Month | None, int
     low, high = detail["entries"]
     first = None if low is None else date(low // ROOM // 100, low // ROOM % 100, 1)
     count = int(detail["dropped"].get("entries", 0))
-    if high != _first_id(ends) or (first is not None and (low != _first_id(first) or first >= ends)) or count < 0:
+    if (
+        high != _first_id(ends)
+        or (first is not None and (low != _first_id(first) or first >= ends))
+        or count < 0
+    ):
         raise _WrongDeed("the ids that it tells of are not those of its month")
     return Month(first, ends), count
 

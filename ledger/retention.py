@@ -58,7 +58,9 @@ class DroppedDeed:
     detail: Mapping[str, Any]
 
 
-_MONTHS = text("SELECT store, first, beyond, greatest(about, 0) FROM months ORDER BY store, beyond NULLS LAST")
+_MONTHS = text(
+    "SELECT store, first, beyond, greatest(about, 0) FROM months ORDER BY store, beyond NULLS LAST"
+)
 _REST = text("SELECT count_rest()")
 _MAKE = text("SELECT make_months(:ahead)")
 _WEIGH = text("SELECT o_store, o_rows, o_kept FROM weigh_month(:class, :beyond)")
@@ -109,9 +111,7 @@ async def make_months(connection: AsyncConnection, ahead: int) -> int:
 
 async def weigh(connection: AsyncConnection, class_: str, beyond: date) -> list[Weight]:
     """What is in a month, by store."""
-    return [
-        Weight(*row) for row in await connection.execute(_WEIGH, {"class": class_, "beyond": beyond})
-    ]
+    return [Weight(*row) for row in await connection.execute(_WEIGH, {"class": class_, "beyond": beyond})]
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,7 +45,9 @@ def run(settings: Settings, entry: int | None, since: Path | None, *, as_object:
     except StoreErrors as wrong:
         stop(f"the store {why(wrong)}")
     if isinstance(proof, Inclusion) and proof.leaf is None:
-        words = f"the entry was dropped by retention: this proves the leaf whose SHA-256 is {proof.hash.hex()}"
+        words = (
+            f"the entry was dropped by retention: this proves the leaf whose SHA-256 is {proof.hash.hex()}"
+        )
         typer.secho(words, err=True, fg="yellow")
     if as_object:
         print(as_json(_object(proof)))

@@ -90,7 +90,9 @@ def _show(out: Console, verdict: Verdict, seconds: float, since: Checkpoint | No
         + (f" and {verdict.kept} from elsewhere" if verdict.kept else "")
     )
     if verdict.dropped:
-        out.print(f"{verdict.dropped:,} more were dropped by retention, as sealed deeds tell: their hashes fit")
+        out.print(
+            f"{verdict.dropped:,} more were dropped by retention, as sealed deeds tell: their hashes fit"
+        )
     if verdict.waiting:
         out.print(f"[dim]{verdict.waiting:,} more wait to be sealed, and are not protected yet")
     if not verdict.size:

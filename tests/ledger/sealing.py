@@ -35,7 +35,9 @@ _SETTLED = """
       FROM deliveries ORDER BY received_at LIMIT 20
 """
 
-_SHORT_IDS = "CREATE OR REPLACE FUNCTION next_entry() RETURNS bigint LANGUAGE sql RETURN nextval('entry_numbers')"
+_SHORT_IDS = (
+    "CREATE OR REPLACE FUNCTION next_entry() RETURNS bigint LANGUAGE sql RETURN nextval('entry_numbers')"
+)
 
 
 @dataclass(frozen=True)
@@ -59,9 +61,7 @@ class Ledger:
         await self.sql("SET session_replication_role = replica")
         for table in _TABLES:
             await self.sql(f"TRUNCATE {table}", f"INSERT INTO {table} TABLE saved.{table}")
-        await self.sql(
-            "SELECT setval('entry_numbers', (SELECT max(id) FROM entries) % 10000000000)"
-        )
+        await self.sql("SELECT setval('entry_numbers', (SELECT max(id) FROM entries) % 10000000000)")
 
     async def seal(self, signer: Signer = SIGNER, most: int = STEP) -> int:
         """Seals everything that waits; gives the size of the tree."""
@@ -102,9 +102,7 @@ async def connect(url: str) -> Any:
 
 
 @asynccontextmanager
-async def database(
-    servers: Servers, template: str, *, short_ids: bool = True
-) -> AsyncGenerator[Ledger]:
+async def database(servers: Servers, template: str, *, short_ids: bool = True) -> AsyncGenerator[Ledger]:
     """A copy of that database, which nobody uses. `short_ids`: entries are 1, 2, 3, as they were before there were months."""
     name = f"sealing_{uuid.uuid4().hex[:12]}"
     above = await connect(servers.url("postgres", "postgres"))

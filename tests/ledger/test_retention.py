@@ -3,7 +3,7 @@
 import asyncio
 import base64
 from collections.abc import AsyncGenerator
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import asyncpg
 import pytest
@@ -86,15 +86,28 @@ async def test_until_the_deed_is_sealed_verify_says_so(ledger: Ledger) -> None:
 async def test_what_is_needed_outlives_its_month(ledger: Ledger) -> None:
     """The last known state of somebody alive, and what unsettled work is about; once neither is, it goes too."""
     known, leaver = await receive_in(
-        ledger, OLD, "known", "leaver", hook="postCreateUser", fact=True, identity=Fact("ACTIVE", left=False, archived=False, version=None, updated=None)
+        ledger,
+        OLD,
+        "known",
+        "leaver",
+        hook="postCreateUser",
+        fact=True,
+        identity=Fact("ACTIVE", left=False, archived=False, version=None, updated=None),
     )
     [busy] = await receive_in(ledger, OLD, "busy", work=[BADGE])
     await ledger.sql(f"UPDATE identities SET archived_at = clock_timestamp() WHERE delivery = '{leaver}'")
     await ledger.seal()
     [gone] = await drop(ledger)
     assert gone.dropped == {"entries": 13, "deliveries": 13, "bodies": 13}
-    assert set(await ledger.root.fetchval(f"SELECT array_agg(delivery) FROM entries WHERE {_IN_OLD}")) == {known, busy}
-    assert set(await ledger.root.fetchval("SELECT array_agg(id) FROM deliveries WHERE id = ANY ($1)", [known, busy, leaver])) == {known, busy}
+    assert set(await ledger.root.fetchval(f"SELECT array_agg(delivery) FROM entries WHERE {_IN_OLD}")) == {
+        known,
+        busy,
+    }
+    assert set(
+        await ledger.root.fetchval(
+            "SELECT array_agg(id) FROM deliveries WHERE id = ANY ($1)", [known, busy, leaver]
+        )
+    ) == {known, busy}
     assert await count(ledger, f"bodies WHERE delivery IN ('{known}', '{busy}')") == 2
     await ledger.seal()
     assert (await ledger.verify()).findings == []
@@ -137,7 +150,7 @@ async def test_what_is_left_is_behind_both_walls(ledger: Ledger) -> None:
 
 async def test_what_is_too_young_is_dropped_for_nobody(ledger: Ledger) -> None:
     with pytest.raises(PutOff, match="too young"):
-        await drop(ledger, beyond=date.today().replace(day=1))
+        await drop(ledger, beyond=datetime.now(UTC).date().replace(day=1))
     app = await connect_bare(ledger.store.url)
     with pytest.raises(asyncpg.PostgresError, match="too young"):
         await app.fetch(
@@ -194,7 +207,9 @@ async def test_a_month_dropped_by_hand(ledger: Ledger) -> None:
 
 async def test_a_month_dropped_by_hand_beside_one_that_was_not(ledger: Ledger) -> None:
     await dropped(ledger)
-    await ledger.sql("DROP TABLE entries_2024_02", "DROP TABLE deliveries_2024_02", "DROP TABLE bodies_2024_02")
+    await ledger.sql(
+        "DROP TABLE entries_2024_02", "DROP TABLE deliveries_2024_02", "DROP TABLE bodies_2024_02"
+    )
 
     assert await ledger.found() == ("missing", "entry 2024020000000001")
 
@@ -245,7 +260,9 @@ async def test_a_forged_deed_for_a_month_that_is_too_young(ledger: Ledger) -> No
     await ledger.sql(_FORGED.format(detail=detail))
     await ledger.seal()
     await ledger.sql("SET session_replication_role = replica")
-    await ledger.sql("DELETE FROM entries WHERE id >= $1 AND outcome = 'received'".replace("$1", f"first_entry('{month}')"))
+    await ledger.sql(
+        "DELETE FROM entries WHERE id >= $1 AND outcome = 'received'".replace("$1", f"first_entry('{month}')")
+    )
 
     found = (await ledger.verify()).findings
     assert ("missing", f"entry {month:%Y%m}0000000021") in {(f.kind, f.row) for f in found}
@@ -381,8 +398,7 @@ async def test_nobody_but_the_store_numbers_entries(ledger: Ledger) -> None:
     app = await connect_bare(ledger.store.url)
     columns = ["id", "at", "tenant", "delivery", "hook", "outcome", "actor", "code_version", "rules_hash"]
     for attack in (
-        "INSERT INTO entries (id, at, tenant, delivery, hook, outcome, actor, code_version, rules_hash)"
-        " VALUES (1, now(), 'as100', gen_random_uuid(), 'a', 'b', 'c', 'd', 'e')",
+        f"INSERT INTO entries ({', '.join(columns)}) VALUES (1, now(), 'as100', gen_random_uuid(), 'a', 'b', 'c', 'd', 'e')",
         "SELECT setval('entry_numbers', 1)",
     ):
         with pytest.raises(asyncpg.InsufficientPrivilegeError):
@@ -418,7 +434,9 @@ async def test_a_store_that_is_in_use_comes_into_months(servers: Servers) -> Non
         files = await root.fetchval("SELECT pg_relation_filenode('entries')")
         await asyncio.to_thread(command.upgrade, config, "head")
 
-        first = await root.fetchval("SELECT part FROM months WHERE store = 'entries' AND beyond IS NOT NULL ORDER BY beyond LIMIT 1")
+        first = await root.fetchval(
+            "SELECT part FROM months WHERE store = 'entries' AND beyond IS NOT NULL ORDER BY beyond LIMIT 1"
+        )
         assert await root.fetchval(f"SELECT pg_relation_filenode('{first}')") == files
         assert await root.fetchval("SELECT count_rest()") == 1
         await ledger.receive("b")
