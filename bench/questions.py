@@ -42,7 +42,7 @@ _BEGIN = datetime(2000, 1, 3, tzinfo=UTC)
 _LAY_DOWN = """
 SET ROLE {owner};
 CREATE TEMPORARY TABLE taken AS
-    SELECT indexdef FROM pg_indexes i
+    SELECT replace(indexdef, ' ON ONLY ', ' ON ') AS indexdef FROM pg_indexes i
      WHERE schemaname = 'public' AND tablename IN ('entries', 'deliveries', 'entitlements', 'subjects', 'handles')
        AND NOT EXISTS (SELECT 1 FROM pg_constraint c WHERE c.conname = i.indexname);
 DO $$ DECLARE d record; BEGIN

@@ -11,9 +11,10 @@ import secrets
 import subprocess
 import sys
 import time
-import uuid
 from collections.abc import Callable, Coroutine
 from typing import Any
+
+from uuid_utils.compat import uuid7
 
 from bench import policy, traffic
 from bench.figures import Notebook
@@ -38,19 +39,21 @@ _CONNECTIONS = 4
 _SLICE = 0.25
 """Seconds."""
 
-# As hooks leave them: each delivery with its body, the entry that tells of it, and one for its activity.
+# As hooks leave them, all in one month: each delivery with its body, the entry that tells of it, and one for its activity.
 _FILL = r"""
 SET ROLE hookledger_owner;
+CREATE FUNCTION pg_temp.id(n integer) RETURNS uuid LANGUAGE sql STABLE
+    RETURN overlay(replace(first_uuid(date_trunc('month', now())::date)::text, '-', '') PLACING left(md5('d' || n), 16) FROM 17)::uuid;
 INSERT INTO subjects (id, tenant, workflow_id, seq, created_at)
 SELECT md5('s' || n)::uuid, 'TENANT', 'sealed:' || n, 10, now() FROM generate_series(0, PEOPLE - 1) n;
 INSERT INTO deliveries (id, tenant, subject, seq, hook, application, actor, verdict, rules_hash, commitment, received_at)
-SELECT md5('d' || n)::uuid, 'TENANT', md5('s' || n % PEOPLE)::uuid, n / PEOPLE + 1, 'postProvision',
+SELECT pg_temp.id(n), 'TENANT', md5('s' || n % PEOPLE)::uuid, n / PEOPLE + 1, 'postProvision',
        'app' || n % 20, 'a' || md5('a' || n % 7), 'received', md5('rules'),
        sha256('hookledger/body/v1'::bytea || '\x00' || decode(md5('x' || n), 'hex') || convert_to(b.body, 'UTF8')), now()
   FROM generate_series(0, PEOPLE * 10 - 1) n,
        LATERAL (SELECT '{"request":{"user":{"login":"person' || n || '","note":"' || repeat('é', 300) || '"}}}' AS body) b;
 INSERT INTO bodies (delivery, salt, body)
-SELECT md5('d' || n)::uuid, decode(md5('x' || n), 'hex'),
+SELECT pg_temp.id(n), decode(md5('x' || n), 'hex'),
        '{"request":{"user":{"login":"person' || n || '","note":"' || repeat('é', 300) || '"}}}'
   FROM generate_series(0, PEOPLE * 10 - 1) n;
 INSERT INTO entries (at, tenant, subject, delivery, seq, hook, application, activity, outcome, attempt, actor, code_version,
@@ -189,7 +192,7 @@ async def _slice(pool: Pool) -> int:
 
 
 def _delivery() -> Delivery:
-    id_ = uuid.uuid4()
+    id_ = uuid7()
     body = '{"request":{"user":{"login":"' + id_.hex + '"}}}'
     person = Person(id_.hex, None, id_, f"user-lifecycle:{id_}")
     return Delivery(

@@ -205,6 +205,8 @@ def _tell(out: Console, report: Report, rest: str | None) -> None:
     rows = f"{report.rows:,} row{'' if report.rows == 1 else 's'}"
     out.print(Text(f"{rows} · asked {report.asked_at:%Y-%m-%d %H:%M:%S} UTC{read}", "dim"), soft_wrap=True)
     out.print(Text(f"SHA-256 of the rows as --json prints them: {report.sha256}", "dim"), soft_wrap=True)
+    for note in report.notes:
+        out.print(Text(f"note: {printable(note)}", "yellow"), soft_wrap=True)
     if rest is not None:
         # Not folded: it must survive copy and paste.
         out.print(Text(f"there are more: --after {rest}", "cyan"), soft_wrap=True)

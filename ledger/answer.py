@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from uuid_utils.compat import uuid7
 
 from ledger.access import BEGUN, BROKEN_OFF, READ, record_access
+from ledger.dropped import dropped_before
 from ledger.named import ever_named, logins
 from ledger.questions.parameters import AboutPerson, Parameters
 from ledger.questions.question import Kind, Question
@@ -137,6 +138,7 @@ class _Asked:
     reader: Reader
     people: tuple[UUID, ...] | None
     at: datetime
+    notes: tuple[str, ...]
 
     def values(self, begin: Sequence[Any], limit: int | None) -> dict[str, Any]:
         known = {
@@ -158,6 +160,7 @@ class _Asked:
             rows=tally.rows,
             sha256=tally.sha256,
             receipt=receipt,
+            notes=self.notes,
         )
 
     async def record(
@@ -189,11 +192,25 @@ class _Asked:
 
 async def _ask(engine: AsyncEngine, question: Question, parameters: Parameters, reader: Reader) -> _Asked:
     people = None
-    if isinstance(parameters, AboutPerson):
-        names = {parameters.person, reader.login(parameters.person)}
-        async with _looking(engine) as connection:
+    async with _looking(engine) as connection:
+        if isinstance(parameters, AboutPerson):
+            names = {parameters.person, reader.login(parameters.person)}
             people = tuple(await ever_named(connection, names, parameters.tenant))
-    return _Asked(question, parameters, reader, people, datetime.now(UTC))
+        before = await dropped_before(connection, [parameters.tenant])
+    notes = tuple(_note(class_, day) for class_, day in before.items() if _begins(parameters) < day)
+    return _Asked(question, parameters, reader, people, datetime.now(UTC), notes)
+
+
+def _begins(parameters: Parameters) -> date:
+    """The first day that is asked about; the beginning of time where none is named."""
+    values = parameters.values()
+    begin = values.get("since") or values.get("on") or date.min
+    return begin.date() if isinstance(begin, datetime) else begin
+
+
+def _note(class_: str, before: date) -> str:
+    """Said with every answer that reaches back so far: what is not there any more is no zero."""
+    return f"{class_} from before {before} were dropped by retention, but for what was still needed: rows and counts lack them"
 
 
 @asynccontextmanager

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ledger.access import HOOK as ACCESS
+from ledger.dropped import Dropped
 from ledger.leaf import selected
 from ledger.lines import all_lines
 from ledger.recompute import Finding, Kind
@@ -24,7 +25,7 @@ LEAFLESS = f"""
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """`sql` gives a row's name, words about it, and how many there are."""
+    """`sql` gives a row's name, words about it, and how many there are. In it, :dropped is what retention has dropped."""
 
     name: str
     kind: Kind
@@ -59,15 +60,28 @@ CHECKS = (
         SELECT 'delivery ' || expected || ' of subject ' || subject,
                CASE WHEN found IS NULL THEN 'it was given out, and no delivery has it' ELSE 'the next one is ' || found END,
                count(*) OVER ()
-          FROM (SELECT d.subject, coalesce(lag(d.seq) OVER (PARTITION BY d.subject ORDER BY d.seq), 0) + 1 AS expected,
-                       d.seq AS found
-                  FROM deliveries d WHERE d.subject IS NOT NULL
+          FROM (SELECT d.subject, coalesce(lag(d.seq) OVER numbers, 0) + 1 AS expected, d.seq AS found,
+                       lag(d.id) OVER numbers AS before, d.id AS behind, NULL::timestamptz AS began
+                  FROM deliveries d WHERE d.subject IS NOT NULL WINDOW numbers AS (PARTITION BY d.subject ORDER BY d.seq)
                  UNION ALL
-                SELECT s.id, coalesce(l.last, 0) + 1, NULL
+                SELECT s.id, coalesce(l.seq, 0) + 1, NULL, l.id, NULL, s.created_at
                   FROM subjects s
-                 CROSS JOIN LATERAL (SELECT max(d.seq) AS last FROM deliveries d WHERE d.subject = s.id) AS l
-                 WHERE l.last IS DISTINCT FROM s.seq) AS numbers
-         WHERE expected IS DISTINCT FROM found ORDER BY subject, expected LIMIT {_SHOWN}
+                  LEFT JOIN LATERAL (SELECT d.seq, d.id FROM deliveries d WHERE d.subject = s.id ORDER BY d.seq DESC LIMIT 1) AS l ON true
+                 WHERE l.seq IS DISTINCT FROM s.seq) AS numbers
+         WHERE expected IS DISTINCT FROM found AND found IS DISTINCT FROM expected - 1
+           AND NOT EXISTS (SELECT 1 FROM :dropped
+                            WHERE (before IS NULL OR before < high) AND (behind IS NULL OR behind >= low)
+                              AND (before IS NOT NULL OR began IS NULL OR began < ends + interval '1 day'))
+         ORDER BY subject, expected LIMIT {_SHOWN}
+        """,
+    ),
+    Check(
+        "numbers given twice",
+        "inserted",
+        f"""
+        SELECT 'delivery ' || d.seq || ' of subject ' || d.subject, count(*) || ' deliveries have this number', count(*) OVER ()
+          FROM deliveries d WHERE d.subject IS NOT NULL GROUP BY d.subject, d.seq HAVING count(*) > 1
+         ORDER BY d.subject, d.seq LIMIT {_SHOWN}
         """,
     ),
     Check(
@@ -125,15 +139,16 @@ CHECKS = (
         SELECT 'delivery ' || e.delivery, 'entry ' || e.id || ' tells of it, and it is not there', count(*) OVER ()
           FROM entries e
          WHERE e.hook <> '{ACCESS}' AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.id = e.delivery)
+           AND NOT EXISTS (SELECT 1 FROM :dropped WHERE e.delivery >= low AND e.delivery < high)
          ORDER BY e.id LIMIT {_SHOWN}
         """,
     ),
 )
 
 
-async def run_check(connection: Any, check: Check) -> list[Finding]:
+async def run_check(connection: Any, check: Check, dropped: Dropped) -> list[Finding]:
     """The first rows that do not fit; the last of them says how many more there are."""
-    rows = await connection.fetch(check.sql)
+    rows = await connection.fetch(check.sql.replace(":dropped", dropped.table()))
     found = [Finding(check.kind, row[0], row[1]) for row in rows]
     if rows and rows[0][2] > len(rows):
         last = found[-1]

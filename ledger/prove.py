@@ -3,13 +3,16 @@
 import base64
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
+from ledger.dropped import read_dropped
 from ledger.leaf import leaf, selected
 from ledger.lines import all_lines
 from ledger.note import Checkpoint
 from ledger.seal import KEPT, read_head
-from ledger.tree import Span, completed_by, consistency, fold, hash_in, inclusion, leaf_hash, nodes_of
+from ledger.tree import HASH, Span, completed_by, consistency, fold, hash_in, inclusion, leaf_hash, nodes_of
+from settings.spans import FLOOR
 
 
 class Unprovable(Exception):
@@ -22,17 +25,22 @@ class Tampered(Unprovable):
 
 @dataclass(frozen=True, slots=True)
 class Inclusion:
-    """That a leaf is in the tree of the checkpoint. `hashes` from its sibling up."""
+    """That a leaf is in the tree of the checkpoint. `hashes` from its sibling up.
+
+    `leaf` is None if retention has dropped the entry: whoever kept it has that themselves, and its `hash` must be this.
+    """
 
     entry: int
     number: int
-    leaf: bytes
+    leaf: bytes | None
+    hash: bytes
     hashes: Sequence[bytes]
     note: str
 
     def text(self) -> str:
         """As c2sp.org/tlog-proof@v1 has it; its extra data are the leaf."""
-        lines = ["c2sp.org/tlog-proof@v1", f"extra {_base64(self.leaf)}", f"index {self.number}"]
+        extra = [] if self.leaf is None else [f"extra {_base64(self.leaf)}"]
+        lines = ["c2sp.org/tlog-proof@v1", *extra, f"index {self.number}"]
         return "\n".join([*lines, *map(_base64, self.hashes), "", self.note])
 
 
@@ -53,22 +61,23 @@ _LEAF = "SELECT number, hashes FROM leaves WHERE entry = $1"
 _ENTRY = f"SELECT {selected('e')} FROM entries e WHERE e.id = $1"
 
 
-async def prove_inclusion(connection: Any, entry: int) -> Inclusion:
-    """Of an entry, by its id. Raises Unprovable."""
+async def prove_inclusion(connection: Any, entry: int, floor: timedelta = FLOOR) -> Inclusion:
+    """Of an entry, by its id. `floor` as in `Asked`. Raises Unprovable."""
     row = await connection.fetchrow(_LEAF, entry)
     head = await read_head(connection)
     line = next(iter(await all_lines(connection, _ENTRY, entry)), b"")
     if row is None or head is None:
         words = "waits to be sealed: ask again in a minute" if line else "does not exist"
         raise Unprovable(f"entry {entry} {words}")
-    number, kept = row
-    if not line or leaf_hash(leaf(line)) != kept[:32]:
+    number, kept = row[0], row[1][:HASH]
+    gone = not line and (await read_dropped(connection, min(floor, FLOOR))).covers(entry)
+    if not gone and (not line or leaf_hash(leaf(line)) != kept):
         raise Tampered(f"entry {entry} is not as it was sealed: run ./hookledger ledger verify")
     size = head.checkpoint.size
     hashes = await _hashes(connection, inclusion(number, size))
-    if root_of_inclusion(number, size, leaf_hash(leaf(line)), hashes) != head.checkpoint.root:
+    if root_of_inclusion(number, size, kept, hashes) != head.checkpoint.root:
         raise Tampered("the tree is not that of its newest checkpoint: run ./hookledger ledger verify")
-    return Inclusion(entry, number, leaf(line), hashes, head.note)
+    return Inclusion(entry, number, None if gone else leaf(line), kept, hashes, head.note)
 
 
 async def prove_consistency(connection: Any, old: Checkpoint) -> Consistency:

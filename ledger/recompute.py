@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
+from ledger.dropped import Dropped
 from ledger.leaf import COLUMNS, GONE, VERSION, leaf, with_id
 from ledger.note import Checkpoint, NoteError, VerifierKey, open_checkpoint
 from ledger.tree import HASH, Edge, leaf_hash
@@ -70,11 +71,15 @@ class _Interval:
 
 @dataclass
 class Recomputation:
-    """`edge` is where to begin: the empty tree, or a checkpoint that is trusted. `kept`: checkpoints from elsewhere."""
+    """`edge` is where to begin: the empty tree, or a checkpoint that is trusted. `kept`: checkpoints from elsewhere.
+
+    Of an entry that retention has dropped, its leaf's hash stands for it, which the checkpoints prove as they do all others.
+    """
 
     keys: Sequence[VerifierKey]
     kept: Sequence[Checkpoint] = ()
     edge: Edge = field(default_factory=Edge)
+    dropped: Dropped = field(default_factory=Dropped)
 
     def __post_init__(self) -> None:
         self.rows = 0
@@ -92,6 +97,7 @@ class Recomputation:
         self._rewritten: int | None = None
         """Size of the last checkpoint that fits, once one does not."""
         self._earliest = b""
+        self._whole = self.edge.size == 0
         self._rewriting: tuple[_Interval, str, int] | None = None
         self._entry = -1
         self._kept_wrong: list[Checkpoint] = []
@@ -116,7 +122,7 @@ class Recomputation:
             if int(number) != edge.size:
                 self._gap(int(number))
             kept, id_ = unhexlify(hexed), int(entry)
-            mine = None if own == GONE else leaf_hash(leaf(own))
+            mine = leaf_hash(leaf(own)) if own != GONE else self._stands_for(id_, kept)
             if self._earliest and mine and own.split(b"\t", _AT + 1)[_AT] < self._earliest:
                 self._backdated(edge.size, id_, own.split(b"\t", _AT + 1)[_AT])
             if id_ < self._entry and self._interval.backwards is None:
@@ -172,6 +178,7 @@ class Recomputation:
             self._find("missing", f"checkpoint {last.number + 1 if last else 1}", words, end)
         self._odd += self._interval.odd
         explained = self._explain(leafless)
+        self._answer_dropped()
         self._answer_kept(end)
         self.findings.sort(key=lambda found: (found.leaf is None, found.leaf or 0))
         return explained
@@ -190,6 +197,10 @@ class Recomputation:
         self.edge.size = number
         self.edge.roots = [bytes(HASH)] * number.bit_count()
         self._stored = None
+
+    def _stands_for(self, entry: int, kept: bytes) -> bytes | None:
+        """The kept hash of an entry that retention has dropped; None if it may not be gone."""
+        return kept[:HASH] if self.dropped.covers(entry) else None
 
     def _apart(self, entry: int, kept: bytes, own: bytes, mine: bytes | None) -> None:
         """A row that does not fit, or one after it, while there are two trees. For an entry that is gone, its kept hash
@@ -274,6 +285,24 @@ class Recomputation:
                     f"the ledger ends at {end} leaves: an older backup was restored, or its end was cut off"
                 )
                 self._find("restored", f"checkpoint of {kept.size} leaves kept elsewhere", words, end)
+
+    def _answer_dropped(self) -> None:
+        """Of each month as many entries are gone as its deeds tell."""
+        for deed in self.dropped.doubtful:
+            self._find("inserted", f"entry {deed.entry}", deed.words)
+        for month, gone in zip(self.dropped.months, self.dropped.gone, strict=True):
+            row = f"entries of {month.name}"
+            if gone > month.sealed + month.waiting:
+                told = month.sealed + month.waiting
+                words = f"{gone:,} are not there, and the deeds of retention tell of {told:,}"
+                self._find("missing", row, words)
+                self.lost += gone - told
+            elif gone > month.sealed:
+                words = f"{gone - month.sealed:,} are not there, and the deed that tells of them is not sealed yet: verify again then"
+                self._find("missing", row, words)
+            elif gone < month.sealed and self._whole and not self._blind:
+                words = f"{month.sealed - gone:,} that retention has dropped are there again"
+                self._find("inserted", row, words)
 
     # What became of the rows that do not fit
 

@@ -1,7 +1,7 @@
 """What an answer is evidenced by: the question as it was asked, how many rows, and a hash that anybody can compute again."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from hashlib import sha256
@@ -44,6 +44,8 @@ class Report:
     sha256: str
     receipt: UUID | None
     """Of the entry that says who read it; None if the answer tells of nobody."""
+    notes: Sequence[str] = ()
+    """What the rows cannot say, because it was dropped."""
 
     def as_object(self) -> dict[str, Any]:
         """For JSON."""
@@ -56,6 +58,7 @@ class Report:
             "rows": self.rows,
             "sha256": self.sha256,
             "receipt": None if self.receipt is None else str(self.receipt),
+            "notes": list(self.notes),
         }
 
 

@@ -7,7 +7,6 @@ from sqlalchemy import (
     CheckConstraint,
     Column,
     DateTime,
-    Identity,
     Index,
     Integer,
     LargeBinary,
@@ -81,14 +80,8 @@ deliveries = Table(
     _uuid("before", null=True),
     Column("commitment", LargeBinary, nullable=False),
     _time("received_at"),
-    Index("deliveries_order", "subject", "seq", unique=True, postgresql_where=text("subject IS NOT NULL")),
-    Index(
-        "deliveries_source",
-        "tenant",
-        "source_id",
-        unique=True,
-        postgresql_where=text("source_id IS NOT NULL"),
-    ),
+    Index("deliveries_order", "subject", "seq", postgresql_where=text("subject IS NOT NULL")),
+    Index("deliveries_source", "tenant", "source_id", postgresql_where=text("source_id IS NOT NULL")),
     Index(
         "deliveries_removals", "tenant", "received_at", postgresql_where=text("verdict = 'deprovision'::text")
     ),
@@ -98,6 +91,7 @@ deliveries = Table(
         postgresql_using="brin",
         postgresql_with={"autosummarize": "on", "pages_per_range": 32},
     ),
+    postgresql_partition_by="RANGE (id)",
 )
 
 bodies = Table(
@@ -107,6 +101,7 @@ bodies = Table(
     Column("salt", LargeBinary, nullable=False),
     _text("body"),
     _text("patch", null=True),
+    postgresql_partition_by="RANGE (delivery)",
 )
 
 work = Table(
@@ -158,7 +153,7 @@ faults = Table(
 entries = Table(
     "entries",
     metadata,
-    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("id", BigInteger, primary_key=True, server_default=text("next_entry()")),
     _time("at"),
     _text("tenant"),
     _uuid("subject", null=True),
@@ -186,6 +181,7 @@ entries = Table(
         ),
     ),
     Index("entries_ours", "tenant", "at", "id", postgresql_where=text("hook IN ('operator', 'access')")),
+    postgresql_partition_by="RANGE (id)",
 )
 
 identities = Table(

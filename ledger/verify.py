@@ -4,9 +4,11 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 from ledger.crosschecks import CHECKS, read_leafless, run_check
+from ledger.dropped import read_dropped
 from ledger.engine import StoreErrors, connect_to_read
 from ledger.leaf import COLUMNS, selected
 from ledger.lines import read_lines
@@ -16,6 +18,7 @@ from ledger.seal import count_waiting, read_edge
 from ledger.tree import Edge
 from ledger.visit import OutOfReach, why
 from settings import Store
+from settings.spans import FLOOR
 
 Say = Callable[[int, int], None]
 """Hears how many leaves of how many are done."""
@@ -42,11 +45,15 @@ class Unverifiable(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What to verify. `kept`: checkpoints from elsewhere, signatures checked; `since`: only what came after this one."""
+    """What to verify. `kept`: checkpoints from elsewhere, signatures checked; `since`: only what came after this one.
+
+    `floor`: the age below which no deed of retention is believed.
+    """
 
     keys: Sequence[VerifierKey]
     kept: Sequence[Checkpoint] = ()
     since: Checkpoint | None = None
+    floor: timedelta = FLOOR
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +71,8 @@ class Verdict:
     """Rows that do not fit beyond those that are named."""
     checks: Sequence[str] = field(default=())
     """What was checked besides the tree."""
+    dropped: int = 0
+    """Leaves whose entries retention has dropped: they count by their hashes."""
 
 
 async def verify(store: Store, asked: Asked, say: Say) -> Verdict:
@@ -94,13 +103,14 @@ async def _connected(store: Store, *, by_key: bool = False) -> AsyncGenerator[An
 
 async def _verify(tree: Any, beside: Any, heads: Any, asked: Asked, say: Say) -> Verdict:
     edge = await _begin(heads, asked.since)
-    recomputation = Recomputation(asked.keys, asked.kept, edge)
+    dropped = await read_dropped(heads, min(asked.floor, FLOOR))
+    recomputation = Recomputation(asked.keys, asked.kept, edge, dropped)
     pass_ = _Pass(heads, recomputation, asked.since.size if asked.since else 0)
     total = int(await heads.fetchval("SELECT count(*) FROM leaves WHERE number >= $1", edge.size)) + edge.size
     checks = [check for check in CHECKS if asked.since is None or not check.whole]
 
     async def others() -> list[Finding]:
-        return [finding for check in checks for finding in await run_check(beside, check)]
+        return [finding for check in checks for finding in await run_check(beside, check, dropped)]
 
     async with asyncio.TaskGroup() as group:
         side = group.create_task(others())
@@ -111,7 +121,7 @@ async def _verify(tree: Any, beside: Any, heads: Any, asked: Asked, say: Say) ->
     findings = [*recomputation.findings, *_leafless(by_id.keys() - explained, recomputation), *side.result()]
     named = sum(finding.leaf is not None for finding in findings)
     return Verdict(
-        entries=recomputation.rows,
+        entries=recomputation.rows - sum(dropped.gone),
         size=recomputation.size,
         waiting=await count_waiting(heads),
         checkpoints=pass_.seen,
@@ -119,6 +129,7 @@ async def _verify(tree: Any, beside: Any, heads: Any, asked: Asked, say: Say) ->
         findings=findings,
         more=max(0, recomputation.odd - named),
         checks=[check.name for check in checks],
+        dropped=sum(dropped.gone),
     )
 
 

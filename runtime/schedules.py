@@ -1,4 +1,4 @@
-"""Keeps the Temporal Schedules as the configuration says: one `reconcile:{tenant}` for each tenant that wants it."""
+"""Keeps the Temporal Schedules as the configuration says: `reconcile:{tenant}` for each tenant that wants it; `retain:…`."""
 
 import asyncio
 import logging
@@ -22,6 +22,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from runtime.attributes import TENANT
 from settings import Settings
 from settings.platform import interval
+from workflows import retain
 from workflows.reconcile import NAME, Order
 
 log = logging.getLogger(__name__)
@@ -31,6 +32,8 @@ _OURS = "hookledger.task_queue"
 """Memo that tells our schedules from those of another installation in the same namespace."""
 _LATE = timedelta(hours=1)
 """A run that came due while Temporal was away is caught up with so long."""
+_DAILY = "40 1 * * *"
+"""UTC. Retention is never switched off: without it, months to come would lack."""
 
 
 async def keep_schedules(client: Client, settings: Settings) -> None:
@@ -54,7 +57,7 @@ async def set_schedules(client: Client, settings: Settings) -> None:
         for name, tenant in settings.tenants.items()
         if tenant.platform is not None and tenant.platform.reconcile != "off"
     }
-    for id_, schedule in wanted.items():
+    for id_, schedule in {**wanted, retention_id(queue): _retention(queue)}.items():
         await _set(client, id_, schedule, queue)
     async for found in await client.list_schedules():
         if (
@@ -72,6 +75,21 @@ async def set_schedules(client: Client, settings: Settings) -> None:
 def schedule_id(tenant: str) -> str:
     """The id of a tenant's schedule, and the beginning of its runs' ids."""
     return f"{_PREFIX}{tenant}"
+
+
+def retention_id(queue: str) -> str:
+    """The id of the schedule of retention, and the beginning of its runs' ids: one for each installation."""
+    return f"retain:{queue}"
+
+
+def _retention(queue: str) -> Schedule:
+    return Schedule(
+        action=ScheduleActionStartWorkflow(
+            retain.NAME, id=retention_id(queue), task_queue=queue, static_summary=retain.SUMMARY
+        ),
+        spec=ScheduleSpec(cron_expressions=[_DAILY], jitter=timedelta(minutes=10)),
+        policy=SchedulePolicy(overlap=ScheduleOverlapPolicy.SKIP, catchup_window=timedelta(days=1)),
+    )
 
 
 def _schedule(tenant: str, when: str, queue: str) -> Schedule:

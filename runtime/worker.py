@@ -25,6 +25,7 @@ from runtime.client import Hush, connect
 from runtime.erasures import Lacking, ListBroken, may_serve, until_compared
 from runtime.long_lived import SEAL, WATCH
 from runtime.reconcile.activity import Reconciler
+from runtime.retaining import Retainer
 from runtime.schedules import keep_schedules
 from runtime.sealer import Sealer
 from runtime.shutdown import stop_event
@@ -33,6 +34,7 @@ from runtime.vault import Vault
 from runtime.version import code_version
 from settings import Settings
 from workflows.reconcile import Reconcile
+from workflows.retain import Retain
 from workflows.seal import Seal
 from workflows.user_lifecycle import UserLifecycle
 from workflows.watch import Watch
@@ -111,12 +113,13 @@ async def assemble(settings: Settings, client: Client) -> AsyncGenerator[Parts]:
             worker = Worker(
                 client,
                 task_queue=settings.temporal.task_queue,
-                workflows=[UserLifecycle, Watch, Seal, Reconcile],
+                workflows=[UserLifecycle, Watch, Seal, Reconcile, Retain],
                 activities=[
                     *_activities(machinery, wiring),
                     watcher.watch,
                     Sealer(settings).seal,
                     Reconciler(settings).reconcile,
+                    Retainer(settings).retain,
                 ],
                 interceptors=[Hush()],
                 max_cached_workflows=2000,

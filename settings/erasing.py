@@ -1,38 +1,14 @@
 """What binds erasure: the floor under it, the list outside the store, and how long copies live: `[ledger.…]` (docs/erase.md)."""
 
-import re
-from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Self
 
-from pydantic import BeforeValidator, Field, ValidationInfo, field_validator, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from settings.platform import safe_address
 from settings.references import ReferencedIfThere
+from settings.spans import Span
 from settings.table import Table
-
-_UNITS = {"h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1), "y": timedelta(days=365)}
-_TEXT = re.compile(r"(\d{1,5}) ?([hdwy])")
-_LONGEST = timedelta(days=36_500)
-
-
-def _span(value: object) -> timedelta:
-    match value:
-        case timedelta():
-            span = value
-        case str() if found := _TEXT.fullmatch(value.strip()):
-            span = int(found[1]) * _UNITS[found[2]]
-        case _:
-            span = None
-    if span is None or not timedelta(0) <= span <= _LONGEST:
-        raise ValueError('must be a text such as "12h", "35d", "6w" or "1y", and at most a hundred years')
-    return span
-
-
-Span = Annotated[timedelta, BeforeValidator(_span)]
-"""A time that may be none at all."""
-FLOOR = timedelta(days=365)
-"""India's DPDP rules ask for one year (docs/erase.md)."""
 
 
 class ErasureList(Table):

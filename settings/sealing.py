@@ -8,11 +8,13 @@ from typing import Annotated, Self
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
-from settings.erasing import FLOOR, Copies, ErasureList, Span
+from settings.erasing import Copies, ErasureList
 from settings.mistakes import Mistake, TableError
 from settings.platform import safe_address
 from settings.references import ReferencedIfThere
+from settings.retention import Retention
 from settings.rules import looks_like
+from settings.spans import FLOOR, Span
 from settings.table import Table
 
 _SEED_BYTES = 32
@@ -131,7 +133,7 @@ class Holder(Table):
 class Evidence(Table):
     """What makes the ledger evidence. Without `seal` nothing is sealed, and the doctor says so.
 
-    legal_floor: so long after the platform last told of a person nothing of them may be erased.
+    legal_floor: nothing is kept shorter than this, and so long after the platform last told of a person they are not erased.
     """
 
     seal: Seal | None = None
@@ -139,3 +141,11 @@ class Evidence(Table):
     legal_floor: Span = FLOOR
     erasures: ErasureList | None = None
     copies: Copies = Copies()
+    retention: Retention = Retention()
+
+    @model_validator(mode="after")
+    def _keeps_what_the_law_asks(self) -> Self:
+        found = [(("retention", *where), words) for where, words in self.retention.mistakes(self.legal_floor)]
+        if found:
+            raise TableError(*found)
+        return self

@@ -10,6 +10,8 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from uuid_utils.compat import uuid7
+
 import settings as configuration
 from ledger.engine import Pool
 from ledger.receive import Delivery, Person
@@ -78,7 +80,7 @@ def delivery(login: str, hook: str = "postProvision", **changes: Any) -> Deliver
     """A delivery of a person known by login, as the answer path would build it."""
     subject = uuid.uuid4()
     values: dict[str, Any] = {
-        "id": uuid.uuid4(),
+        "id": uuid7(),
         "tenant": "as100",
         "hook": hook,
         "verdict": "received",

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from commands.doctor.advice import is_current, next_steps, remedy
 from commands.doctor.findings import Check, KeyName, Report, TenantReport
+from commands.doctor.retention import look_at_months
 from commands.doctor.sealing import look_at_sealing
 from commands.doctor.servers import (
     look_at_keys,
@@ -26,19 +27,19 @@ STRANGER = "?"
 
 async def look(settings: Settings) -> Report:
     """The whole report, within seconds, whatever is down."""
-    (store, standings), temporal, listener, query, keys, sealing = await asyncio.gather(
+    (store, standings), temporal, listener, query, keys, (sealing, months) = await asyncio.gather(
         look_at_store(settings.store, [*settings.tenants, STRANGER]),
         look_at_temporal(settings),
         look_at_listener(settings.api),
         look_at_query(settings.query),
         look_at_keys(settings.store),
-        look_at_sealing(settings),
+        asyncio.gather(look_at_sealing(settings), look_at_months(settings.store)),
     )
     now = datetime.now(UTC)
     known = standings or {}
     strangers = known.get(STRANGER, Standing())
     heard = any(known[name].last_delivery for name in settings.tenants if name in known)
-    checks = [store, *sealing, *temporal, listener, look_at_tls(settings.api), query, *keys]
+    checks = [store, *sealing, *months, *temporal, listener, look_at_tls(settings.api), query, *keys]
     checks += _strangers(strangers, heard, now)
     return Report(
         at=now,

@@ -23,9 +23,9 @@ def run(settings: Settings, entry: int | None, since: Path | None, *, as_object:
     old = kept_in(since, keys_of(settings)) if since else None
 
     async def prove(connection: Any) -> Inclusion | Consistency:
-        return (
-            await prove_consistency(connection, old) if old else await prove_inclusion(connection, entry or 0)
-        )
+        if old:
+            return await prove_consistency(connection, old)
+        return await prove_inclusion(connection, entry or 0, settings.ledger.legal_floor)
 
     async def connected() -> Inclusion | Consistency:
         connection = await connect_to_read(settings.store, "hookledger prove", by_key=True)
@@ -44,6 +44,11 @@ def run(settings: Settings, entry: int | None, since: Path | None, *, as_object:
         stop(str(wrong))
     except StoreErrors as wrong:
         stop(f"the store {why(wrong)}")
+    if isinstance(proof, Inclusion) and proof.leaf is None:
+        words = (
+            f"the entry was dropped by retention: this proves the leaf whose SHA-256 is {proof.hash.hex()}"
+        )
+        typer.secho(words, err=True, fg="yellow")
     if as_object:
         print(as_json(_object(proof)))
     else:
@@ -54,11 +59,11 @@ def _object(proof: Inclusion | Consistency) -> dict[str, Any]:
     hashes = [base64.b64encode(h).decode() for h in proof.hashes]
     if isinstance(proof, Consistency):
         return {"old": proof.old, "hashes": hashes, "checkpoint": proof.note}
-    leaf = proof.leaf.decode()
     return {
         "entry": proof.entry,
         "index": proof.number,
-        "leaf": leaf,
+        "leaf": None if proof.leaf is None else proof.leaf.decode(),
+        "hash": base64.b64encode(proof.hash).decode(),
         "hashes": hashes,
         "checkpoint": proof.note,
     }

@@ -43,7 +43,7 @@ def run(settings: Settings, options: Options) -> None:
     since = kept_in(options.since, keys) if options.since else None
     if settings.ledger.holder and (held := asyncio.run(_held(settings, keys))):
         kept.append(held)
-    asked = Asked(keys, kept, since)
+    asked = Asked(keys, kept, since, settings.ledger.legal_floor)
     began = time.monotonic()
     try:
         verdict = _watched(settings, asked, bar=not options.as_object)
@@ -116,6 +116,10 @@ def _show(out: Console, verdict: Verdict, seconds: float, since: Checkpoint | No
         f"{verdict.checkpoints:,} checkpoints of the ledger's own"
         + (f" and {verdict.kept} from elsewhere" if verdict.kept else "")
     )
+    if verdict.dropped:
+        out.print(
+            f"{verdict.dropped:,} more were dropped by retention, as sealed deeds tell: their hashes fit"
+        )
     if verdict.waiting:
         out.print(f"[dim]{verdict.waiting:,} more wait to be sealed, and are not protected yet")
     if not verdict.size:

@@ -137,3 +137,25 @@ def seal(as_json: AsJson = False) -> None:
     from commands.sealing.checkpoint import seal_now
 
     seal_now(load(), as_object=as_json)
+
+
+@ledger.command()
+def retention(
+    now: Annotated[
+        bool, typer.Option("--now", help="Do a round now: make months, drop what is over age.")
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Change nothing: what a round would drop.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Shows how long each class is kept, which months are there, what goes next, and every drop so far.
+
+    Exit codes: 0 done, 1 something was put off, 2 it could not be done.
+    """
+    from commands.retention import do_now, show
+
+    if now or dry_run:
+        do_now(load(), rehearse=dry_run, as_object=as_json)
+    else:
+        show(load(), as_object=as_json)
