@@ -16,6 +16,7 @@ _OF_NOBODY = frozenset({"releases", "activity_names", "alembic_version", "unseal
 BY_ID = {
     "crosschecks.CHECKS": "the whole ledger is verified, by its keepers",
     "crosschecks.LEAFLESS": "the whole ledger is verified, by its keepers",
+    "dropped._DEEDS": "the whole ledger is verified, by its keepers",
     "events._LOAD": "deliveries of a job, which came from one person's work",
     "explained._ENTRIES": "entries of the delivery found",
     "explained._HOLDS": "holds of the delivery's person",
