@@ -89,4 +89,6 @@ def _show(out: Console, tenant: str, rebuilt: Rebuilt) -> None:
         words = "the store now holds what was computed" if rebuilt.written else "--write puts them right"
         out.print(Text(f"    {words}", "" if rebuilt.written else "yellow"))
     if rebuilt.erased:
-        out.print(f"    {rebuilt.erased:,} people are left out: bodies of theirs have been erased")
+        out.print(
+            f"    {rebuilt.erased:,} people are left out: something of theirs was erased, or dropped by retention"
+        )

@@ -8,6 +8,8 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from ledger.dropped import dropped_before
+
 KEEPERS = ("change", "creation", "deprovisioning", "provisioning")
 """The activities that keep entitlements."""
 _MACHINERY = (
@@ -87,6 +89,19 @@ async def next_kept(connection: AsyncConnection, tenant: str, after: int, most: 
         "machinery": list(_MACHINERY),
     }
     return [Kept(row.id, row.delivery, row.activity) for row in await connection.execute(_NEXT, values)]
+
+
+_INCOMPLETE = text("""
+    SELECT s.id FROM subjects s
+     WHERE s.tenant = :tenant AND s.seq <> (SELECT count(*) FROM deliveries d WHERE d.subject = s.id)
+""")
+
+
+async def incomplete(connection: AsyncConnection, tenant: str) -> set[UUID]:
+    """People of whom retention has dropped deliveries: the ledger does not tell any more how they came to what they have."""
+    if "entries" not in await dropped_before(connection, [tenant]):
+        return set()
+    return set((await connection.execute(_INCOMPLETE, {"tenant": tenant})).scalars())
 
 
 _SIDES = """

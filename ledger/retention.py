@@ -70,7 +70,7 @@ _DROP_ROWS = text(
 )
 _DEEDS = text(f"""
     SELECT e.id, e.at, e.tenant, e.actor, e.detail FROM entries e
-     WHERE e.hook = 'operator' AND e.outcome = '{OUTCOME}' AND e.tenant = ANY (CAST(:tenants AS text[]))
+     WHERE e.tenant = ANY (CAST(:tenants AS text[])) AND e.hook = 'operator' AND e.outcome = '{OUTCOME}'
      ORDER BY e.id DESC LIMIT :most
 """)
 _TODAY = text("SELECT (clock_timestamp() AT TIME ZONE 'UTC')::date")

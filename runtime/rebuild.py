@@ -20,7 +20,8 @@ _MOST = 500
 
 @dataclass(frozen=True, slots=True)
 class Rebuilt:
-    """How it went. `erased` are people of whom a body has been erased: nothing can be said of them any more."""
+    """How it went. `erased` are people of whom a body has been erased, or retention has dropped something: nothing can
+    be said of them any more."""
 
     entries: int
     erased: int
@@ -37,12 +38,14 @@ async def rebuild(
     """
     last = await rebuilding.begin(connection, tenant)
     at, count = 0, 0
-    erased: set[UUID] = set()
+    erased = await rebuilding.incomplete(connection, tenant)
     async with httpx.AsyncClient() as nobody:
         while kept := await rebuilding.next_kept(connection, tenant, at, _MOST):
             stored = await load(connection, [entry.delivery for entry in kept])
             for entry in kept:
-                told = stored[entry.delivery]
+                told = stored.get(entry.delivery)
+                if told is None:
+                    continue  # dropped, and its person is among the incomplete
                 if told.request is None:
                     erased.add(UUID(told.subject))
                 else:

@@ -67,7 +67,7 @@ class World:
         """Every table as text, as a dump would have it."""
         tables = await rows(
             self.root,
-            "SELECT relname FROM pg_class WHERE relkind IN ('r', 'p') AND relnamespace = 'public'::regnamespace",
+            "SELECT relname FROM pg_class WHERE relkind IN ('r', 'p') AND NOT relispartition AND relnamespace = 'public'::regnamespace",
         )
         return {
             t["relname"]: str(

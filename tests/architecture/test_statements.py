@@ -24,6 +24,7 @@ BY_ID = {
     "erasures._TENANT_OF": "the erasure that is asked for by its id: whose it is",
     "erasures_due._FIND": "of all tenants: each row carries its own",
     "erasures_due._PUT_OFF": "the row that was found due",
+    "dropped._DEEDS": "the whole ledger is verified, by its keepers",
     "events._LOAD": "deliveries of a job, which came from one person's work",
     "explained._ENTRIES": "entries of the delivery found",
     "explained._HOLDS": "holds of the delivery's person",

@@ -73,6 +73,7 @@ async def test_the_first_day_tells_what_to_enter_where(run: Run, tmp_path: Path)
     assert _states(report) == {
         "Store": "fine",
         "Sealing": "note",
+        "Months": "fine",
         "Temporal": "fine",
         "Worker": "fine",
         "Listener": "note",

@@ -110,7 +110,7 @@ async def test_totals_of_a_span_that_was_dropped_say_so(
         ('bodies = "364d"', "bodies: is shorter than ledger.legal_floor, 365 days"),
         ('bodies = "8y"', "bodies: is longer than entries are kept"),
         ('work = "forever"', "work: is longer than entries are kept"),
-        ('faults = "1h"', "faults: must be a text such as"),
+        ('faults = "soon"', "faults: must be a text such as"),
         ("ahead = 0", "ahead"),
         ('bodys = "400d"', "did you mean bodies?"),
     ],

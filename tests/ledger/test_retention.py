@@ -16,6 +16,7 @@ from ledger.prove import prove_inclusion
 from ledger.receive import Fact, Planned
 from ledger.retention import Part, PutOff, count_rest, due_before, make_months, read_months, weigh
 from ledger.tree import leaf_hash
+from runtime.rebuild import rebuild
 from settings import Store
 from tests.conftest import TEMPLATE
 from tests.ledger.months import BEYOND, OLD, OLDER, drop, give_past, id_in, living_in, receive_in
@@ -187,6 +188,25 @@ async def test_who_reads_for_long_puts_it_off(ledger: Ledger) -> None:
 
     assert await count(ledger, "pg_class WHERE relname LIKE '%_kept'") == 0
     assert await drop(ledger) != []
+
+
+async def test_rebuilding_leaves_out_whose_past_was_dropped(ledger: Ledger) -> None:
+    """What they have came from what is not there any more: it must not be taken from them."""
+    person = await ledger.root.fetchval("SELECT id FROM subjects ORDER BY created_at LIMIT 1")
+    await ledger.sql(
+        "INSERT INTO entitlements (tenant, subject, application, role, state, since, opened_by)"
+        f" VALUES ('as100', '{person}', 'hr', '', 'granted', '2024-03-01', gen_random_uuid())"
+    )
+    engine = connect(ledger.store.owner_url or "", name="test", pool_size=1, statement_timeout=30)
+    async with engine.begin() as connection:
+        before = await rebuild(connection, "as100", write=False, most=5, seen=lambda _at, _last: None)
+    assert len(before.comparison.differences) == 1
+
+    await drop(ledger)
+    async with engine.begin() as connection:
+        after = await rebuild(connection, "as100", write=True, most=5, seen=lambda _at, _last: None)
+    await engine.dispose()
+    assert (after.erased, after.comparison.differences, after.written) == (4, [], False)
 
 
 # Those who own the database

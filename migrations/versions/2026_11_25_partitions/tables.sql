@@ -140,10 +140,10 @@ CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON entries_rest
     FOR EACH STATEMENT EXECUTE FUNCTION append_only();
 
 -- Nobody but the store numbers entries.
-REVOKE INSERT ON entries FROM hookledger_app;
+REVOKE INSERT ON entries FROM hookledger_app, hookledger_keeper;
 GRANT INSERT (at, tenant, subject, delivery, seq, hook, application, activity, outcome, attempt, actor, acting_for,
-              code_version, rules_hash, detail, commitment) ON entries TO hookledger_app;
-GRANT USAGE ON SEQUENCE entry_numbers TO hookledger_app;
+              code_version, rules_hash, detail, commitment) ON entries TO hookledger_app, hookledger_keeper;
+GRANT USAGE ON SEQUENCE entry_numbers TO hookledger_app, hookledger_keeper;
 GRANT SELECT ON months TO hookledger_app, hookledger_keeper;
 REVOKE EXECUTE ON FUNCTION make_month, make_months, count_rest FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION make_months, count_rest TO hookledger_app, hookledger_keeper;
