@@ -33,7 +33,7 @@ def main(
     only: Annotated[
         str | None,
         typer.Option(
-            help="races, rules, storms, imports, questions, sealing: some of them, by commas. All, or races and storms if quick."
+            help="races, rules, storms, imports, questions, sealing, export: some of them, by commas. All, or races and storms if quick."
         ),
     ] = None,
 ) -> None:
@@ -47,6 +47,7 @@ def main(
             spread_rounds=rounds,
             import_rounds=rounds,
             seal_rounds=rounds,
+            export_rounds=rounds,
         )
     parts = frozenset(only.split(",")) if only else QUICK_PARTS if quick else PARTS
     columns = (

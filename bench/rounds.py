@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from bench import importing, questions, rules, sealing
+from bench import export, importing, questions, rules, sealing
 from bench.figures import Notebook
 from bench.races import race
 from bench.stack import Stack, stack
@@ -41,13 +41,36 @@ class Size:
     seal_rounds: int
     seal_entries: int
     append_s: float
+    export_rounds: int
+    export_entries: int
 
 
-FULL = Size(7, 3.0, 5.0, 7, 60, 7, (0.5, 5.0), 2.6, 1_000_000, 7, 50_000, 10_000_000, 31, 7, 200_000, 10.0)
-QUICK = Size(1, 0.6, 1.2, 1, 6, 1, (0.05, 0.2), 1.6, 20_000, 1, 3_000, 1_000_000, 9, 1, 20_000, 1.0)
-PARTS = frozenset({"races", "rules", "storms", "imports", "questions", "sealing"})
+FULL = Size(
+    7,
+    3.0,
+    5.0,
+    7,
+    60,
+    7,
+    (0.5, 5.0),
+    2.6,
+    1_000_000,
+    7,
+    50_000,
+    10_000_000,
+    31,
+    7,
+    200_000,
+    10.0,
+    3,
+    1_000_000,
+)
+QUICK = Size(
+    1, 0.6, 1.2, 1, 6, 1, (0.05, 0.2), 1.6, 20_000, 1, 3_000, 1_000_000, 9, 1, 20_000, 1.0, 1, 100_000
+)
+PARTS = frozenset({"races", "rules", "storms", "imports", "questions", "sealing", "export"})
 QUICK_PARTS = frozenset({"races", "storms"})
-"""What fits into a minute; the others are quick by name: --quick --only rules,imports,questions,sealing."""
+"""What fits into a minute; the others are quick by name: --quick --only rules,imports,questions,sealing,export."""
 FEW_ENTRIES = 100_000
 
 
@@ -84,6 +107,10 @@ def measure(size: Size, say: Say, only: frozenset[str] = PARTS) -> Notebook:
                     f"{size.seal_entries:,} entries sealed and verified, round {number + 1} of {size.seal_rounds}"
                 )
                 sealing.round_of(one, size.seal_entries, size.append_s, number, notebook)
+        if "export" in only:
+            for number in range(size.export_rounds):
+                say(f"a pack of {size.export_entries:,} entries, round {number + 1} of {size.export_rounds}")
+                export.round_of(one, size.export_entries, number, notebook)
     return notebook
 
 
@@ -95,7 +122,8 @@ def steps(size: Size, only: frozenset[str]) -> int:
     asked = questions.steps(size.rounds) if "questions" in only else 0
     sealed = size.seal_rounds if "sealing" in only else 0
     imported = size.import_rounds if "imports" in only else 0
-    return 1 + races + ruled + storms + asked + sealed + imported
+    exported = size.export_rounds if "export" in only else 0
+    return 1 + races + ruled + storms + asked + sealed + imported + exported
 
 
 def _races(one: Stack, size: Size, notebook: Notebook, say: Say) -> None:

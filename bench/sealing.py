@@ -69,15 +69,13 @@ ANALYZE;
 
 def round_of(one: Stack, entries: int, seconds: float, number: int, notebook: Notebook) -> None:
     """One round of everything. Raises BenchError if what was sealed does not verify."""
-    database, environment = _configured(one, f"sealing{number}")
-    one.postgres.sql(
-        _FILL.replace("PEOPLE", str(entries // 20)).replace("TENANT", traffic.TENANT), database.name
-    )
+    database, environment = configured(one, f"sealing{number}")
+    one.postgres.sql(fill(entries), database.name)
     one.wait_until_quiet()
-    floor = _told(environment, "floor")[0]
-    sealing = _told(environment, "seal")[0]
-    again = _told(environment, "floor")[0]
-    verifying = _told(environment, "verify")[0]
+    floor = told(environment, "floor")[0]
+    sealing = told(environment, "seal")[0]
+    again = told(environment, "floor")[0]
+    verifying = told(environment, "verify")[0]
     one.postgres.drop(database.name)
     appended = _appending(one, seconds, number)
     count = entries // 20 * 20
@@ -93,12 +91,19 @@ def round_of(one: Stack, entries: int, seconds: float, number: int, notebook: No
     )
 
 
-def _configured(one: Stack, name: str) -> tuple[Any, dict[str, str]]:
+def fill(entries: int) -> str:
+    """SQL that leaves so many entries as hooks do, not sealed yet; a multiple of twenty."""
+    return _FILL.replace("PEOPLE", str(entries // 20)).replace("TENANT", traffic.TENANT)
+
+
+def configured(one: Stack, name: str) -> tuple[Any, dict[str, str]]:
+    """A fresh database, and the environment of processes that can seal it."""
     database, environment = one.configured(name, policy.HEADER + _SEAL)
     return database, environment | {"BENCH_SEAL": secrets.token_urlsafe(32)}
 
 
-def _told(environment: dict[str, str], what: str) -> list[float]:
+def told(environment: dict[str, str], what: str) -> list[float]:
+    """What a process of its own measures. Raises BenchError."""
     command = [sys.executable, "-m", "bench.sealing", what]
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     if done.returncode:
@@ -108,15 +113,15 @@ def _told(environment: dict[str, str], what: str) -> list[float]:
 
 def _appending(one: Stack, seconds: float, number: int) -> dict[bool, float]:
     """Deliveries per second, with a sealer and with neither queue nor sealer: in slices, in turn, from one client."""
-    with_seal, environment = _configured(one, f"append{number}sealed")
-    without, _ = _configured(one, f"append{number}bare")
+    with_seal, environment = configured(one, f"append{number}sealed")
+    without, _ = configured(one, f"append{number}bare")
     one.postgres.sql("DROP TRIGGER queue_for_sealing ON entries", without.name)
     one.wait_until_quiet()
     command = [sys.executable, "-m", "bench.sealing", "keep-sealing"]
     sealer = subprocess.Popen(command, cwd=ROOT, env=environment)
     try:
-        told = environment | {"BENCH_WITHOUT": without.app_url, "BENCH_SECONDS": str(seconds)}
-        sealed, bare = _told(told, "append")
+        asked = environment | {"BENCH_WITHOUT": without.app_url, "BENCH_SECONDS": str(seconds)}
+        sealed, bare = told(asked, "append")
     finally:
         sealer.terminate()
         sealer.wait()

@@ -143,16 +143,22 @@ def has_signed(key: bytes, message: bytes, signature: bytes) -> bool:
 # A row's bytes: RFC 8785, the one way to write down a JSON value.
 
 
+quoted = json.encoder.encode_basestring
+"""Section 3.2.2.2: text in quotation marks, with the fewest escapes."""
+
+
 def canonical(value: Any) -> str:
     """JSON with nothing left open: members sorted, numbers as ECMAScript writes them. Raises ValueError."""
+    if isinstance(value, str):
+        return quoted(value)
     kind = value.__class__
     if kind is dict:
         ordered = sorted(value.items(), key=lambda member: member[0].encode("utf-16-be"))
-        return "{" + ",".join(f"{canonical(name)}:{canonical(inner)}" for name, inner in ordered) + "}"
+        return "{" + ",".join(f"{quoted(name)}:{canonical(inner)}" for name, inner in ordered) + "}"
     if kind is list:
         return "[" + ",".join(map(canonical, value)) + "]"
-    if isinstance(value, (str, bool)) or value is None:
-        return json.dumps(value, ensure_ascii=False)
+    if isinstance(value, bool) or value is None:
+        return json.dumps(value)
     if isinstance(value, int) and abs(value) < 2**53:
         return str(value)
     return _number(float(value))
