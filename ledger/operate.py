@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ledger.receive import commit_to
 
-Deed = Literal["redrive", "skip", "pause", "resume", "release brake", "key made", "key revoked"]
+Deed = Literal["redrive", "skip", "pause", "resume", "release brake", "key made", "key revoked", "restored"]
 OPERATOR = "operator"
 """The hook of operators' deliveries."""
 
@@ -168,7 +168,7 @@ async def release_brake(connection: AsyncConnection, order: Order) -> None:
     await record(connection, order)
 
 
-async def record(connection: AsyncConnection, order: Order, **detail: str) -> None:
+async def record(connection: AsyncConnection, order: Order, **detail: object) -> None:
     """Records a deed that is about a tenant and nobody in particular. `detail` names ids, never a person."""
     body = json.dumps({"request": {"deed": order.deed, "reason": order.reason, **detail}})
     salt, commitment = commit_to(body)
