@@ -185,7 +185,7 @@ def _note(run: _Run, payloads: Payloads) -> list[Ref]:
         for part in _objects(value):
             if isinstance(part.get("delivery"), str) and isinstance(part.get("activity"), str):
                 found.append(Ref(part["delivery"], part["activity"]))
-            if isinstance(part.get("seq"), int):
+            if "ref" in part and isinstance(part.get("seq"), int):
                 run.seq = max(run.seq, part["seq"])
     run.refs.update(found)
     return found

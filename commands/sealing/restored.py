@@ -205,9 +205,8 @@ def _show_ahead(out: Console, ahead: Ahead) -> None:
             )
         _and_more(out, len(ahead.lost))
     if ahead.again:
-        out.print(
-            f"[yellow]{len(ahead.again):,} pieces of work ran and will run again[/], with the same idempotency key:"
-        )
+        pieces = "1 piece" if len(ahead.again) == 1 else f"{len(ahead.again):,} pieces"
+        out.print(f"[yellow]{pieces} of work ran, and will run again[/] with the same idempotency key:")
         for again in ahead.again[:_SHOWN]:
             state = "ended well" if again.done else "may have had its effect"
             out.print(Text(f"    {again.activity} {state}: key {again.key}"), soft_wrap=True)
