@@ -1,8 +1,8 @@
 """What operators do: redrive, skip, pause, resume and the like; each is a delivery of its own, with actor and reason."""
 
 import json
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from typing import Any, Literal
 from uuid import UUID
 
@@ -11,7 +11,21 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ledger.receive import commit_to
 
-Deed = Literal["redrive", "skip", "pause", "resume", "release brake", "key made", "key revoked", "restored"]
+Deed = Literal[
+    "redrive",
+    "skip",
+    "pause",
+    "resume",
+    "release brake",
+    "key made",
+    "key revoked",
+    "restored",
+    "done in temporal",
+    "requested",
+    "approved",
+    "rejected",
+    "rules loaded",
+]
 OPERATOR = "operator"
 """The hook of operators' deliveries."""
 
@@ -36,6 +50,8 @@ class Order:
     delivery: UUID | None = None
     activity: str | None = None
     subject: UUID | None = None
+    detail: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    """More for the entry; it names nobody."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +132,7 @@ async def operate(connection: AsyncConnection, order: Order) -> Done:
     if person is None:
         raise NoSuchWork("no such person or delivery: copy the receipt id from ./hookledger ledger search")
     touched = await _touch(connection, order, person.id)
-    detail = {"of": str(order.delivery)} if order.delivery else {}
+    detail = {**order.detail, "of": str(order.delivery)} if order.delivery else dict(order.detail)
     body = json.dumps({"request": {"deed": order.deed, "reason": order.reason, **detail}})
     salt, commitment = commit_to(body)
     common: dict[str, Any] = {
@@ -141,6 +157,8 @@ async def operate(connection: AsyncConnection, order: Order) -> Done:
 
 async def _touch(connection: AsyncConnection, order: Order, subject: UUID) -> list[str | None]:
     """The activities whose work changed; one None for a deed about the person."""
+    if order.deed == "done in temporal":
+        return [None]
     if order.deed in ("pause", "resume"):
         values = {"paused": order.deed == "pause", "subject": subject}
         await connection.execute(text("UPDATE subjects SET paused = :paused WHERE id = :subject"), values)

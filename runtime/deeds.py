@@ -1,6 +1,8 @@
 """An operator's deed, wherever it is ordered: on the command line, over HTTP, on a page."""
 
 import asyncio
+from collections.abc import Mapping
+from typing import Any
 from uuid import UUID
 
 import uuid_utils
@@ -30,6 +32,7 @@ def order(
     delivery: UUID | None = None,
     activity: str | None = None,
     subject: UUID | None = None,
+    detail: Mapping[str, Any] | None = None,
 ) -> Order:
     """An order with an id of its own, by the release that runs."""
     return Order(
@@ -42,6 +45,7 @@ def order(
         delivery=delivery,
         activity=activity,
         subject=subject,
+        detail=detail or {},
     )
 
 

@@ -45,7 +45,7 @@ def make_query_app(settings: Settings) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
-        app.state.temporal = await connect_temporal(lazy=True)
+        app.state.temporal = await connect_temporal(lazy=True, name="query")
         try:
             yield
         finally:

@@ -14,6 +14,9 @@ _OF_A_TENANT = re.compile(r":tenants?\b|tenant = (coalesce\()?\$\d|\(tenant, ")
 _OF_NOBODY = frozenset({"releases", "activity_names", "alembic_version", "unsealed", "leaves", "checkpoints"})
 
 BY_ID = {
+    "by_hand._WHOSE": "the person whose run it is, by the run's name",
+    "by_hand._NOTE": "a key that names nobody",
+    "by_hand._LOOKED": "a time and no more",
     "crosschecks.CHECKS": "the whole ledger is verified, by its keepers",
     "crosschecks.LEAFLESS": "the whole ledger is verified, by its keepers",
     "events._LOAD": "deliveries of a job, which came from one person's work",
