@@ -20,6 +20,7 @@ from api.query.keys import Keys, NewKeyAsked, Revocation
 from api.query.oidc import Oidc
 from api.query.openapi import DOCUMENT, Route, add, shape_of, with_security
 from api.query.questions import Questions
+from api.query.requests import OnMany, OnRequest, Requests
 from ledger.engine import Engine, EngineErrors, connect
 from ledger.keys import takes_keys
 from runtime.client import connect as connect_temporal
@@ -90,7 +91,43 @@ def make_query_app(settings: Settings) -> FastAPI:
 
 def _of_operators(settings: Settings, engine: Engine) -> tuple[Route, ...]:
     deeds = Deeds(settings, engine)
+    requests = Requests(settings, engine)
     return (
+        Route(
+            "POST",
+            "/ledger/work/redrive-all",
+            "redrive all",
+            "Counts what a filter finds failed, refused or held; with `counted`, redrives at most so much, or asks for it",
+            "operator",
+            requests.redrive_all,
+            shape_of(OnMany),
+        ),
+        Route(
+            "GET",
+            "/ledger/requests",
+            "requests",
+            "Deeds that wait for another person",
+            "operator",
+            requests.listing,
+        ),
+        Route(
+            "POST",
+            "/ledger/requests/approve",
+            "approve",
+            "Does what another person asked for, as much as they counted",
+            "operator",
+            requests.approve,
+            shape_of(OnRequest),
+        ),
+        Route(
+            "POST",
+            "/ledger/requests/reject",
+            "reject",
+            "Ends a request without doing it",
+            "operator",
+            requests.reject,
+            shape_of(OnRequest),
+        ),
         Route(
             "POST",
             "/ledger/work/redrive",
