@@ -39,7 +39,7 @@ _FIND = text(f"""
        FOR UPDATE OF r
 """)
 _CLOSE = text("""
-    UPDATE deed_requests SET closed_as = :verdict, closed_by = :actor, closed_at = clock_timestamp()
+    UPDATE deed_requests SET closed_as = :verdict, checker = :actor, closed_at = clock_timestamp()
      WHERE id = :id AND tenant = :tenant
 """)
 

@@ -432,7 +432,7 @@ deed_requests = Table(
     _time("made_at"),
     _time("expires_at"),
     _text("closed_as", null=True),
-    _text("closed_by", null=True),
+    _text("checker", null=True),
     _time("closed_at", null=True),
     CheckConstraint("closed_as IN ('approved', 'rejected')"),
     Index("deed_requests_open", "tenant", "made_at", postgresql_where=text("closed_at IS NULL")),

@@ -108,12 +108,11 @@ def redrive_all(
     if tenant is None and len(names) > 1:
         stop(f"--tenant is missing: configured are {', '.join(names)}")
     name = known_tenant(settings, tenant) or names[0]
-    wanted = set[str](state or STATES)
-    states = tuple(known for known in STATES if known in wanted)
-    if len(states) < len(wanted):
+    if set(state or ()) - set[str](STATES):
         stop(f"--state: must be one of {', '.join(STATES)}")
     span = moment(since, "--since"), moment(until, "--until")
-    selection = Selection(name, states, activity, hook, application, *span)
+    states = [known for known in STATES if not state or state.count(known)]
+    selection = Selection(name, tuple(states), activity, hook, application, *span)
     asyncio.run(run(Doing(settings, reason, actor, as_json), selection, yes=yes))
 
 

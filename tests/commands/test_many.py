@@ -180,7 +180,9 @@ async def test_a_request_ends_and_cannot_be_changed(
     )
     await owner.execute(wider, UUID(ids[0]))
     await owner.execute(
-        "UPDATE deed_requests SET expires_at = now() - $2::interval WHERE id = $1", UUID(ids[1]), timedelta(seconds=1)
+        "UPDATE deed_requests SET expires_at = now() - $2::interval WHERE id = $1",
+        UUID(ids[1]),
+        timedelta(seconds=1),
     )
     await owner.close()
 

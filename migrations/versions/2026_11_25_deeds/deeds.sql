@@ -11,7 +11,7 @@ CREATE TABLE deed_requests (
     made_at timestamptz NOT NULL,
     expires_at timestamptz NOT NULL,
     closed_as text CHECK (closed_as IN ('approved', 'rejected')),
-    closed_by text,
+    checker text,
     closed_at timestamptz
 );
 CREATE INDEX deed_requests_open ON deed_requests (tenant, made_at) WHERE closed_at IS NULL;
@@ -23,5 +23,5 @@ CREATE TABLE found_in_temporal (
 );
 
 GRANT SELECT, INSERT ON deed_requests, found_in_temporal TO hookledger_app;
-GRANT UPDATE (closed_as, closed_by, closed_at) ON deed_requests TO hookledger_app;
+GRANT UPDATE (closed_as, checker, closed_at) ON deed_requests TO hookledger_app;
 GRANT SELECT ON deed_requests, found_in_temporal TO hookledger_keeper;
