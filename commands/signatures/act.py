@@ -101,7 +101,7 @@ def redrive_all(
     """
     from commands.many import Doing
     from commands.many import redrive_all as run
-    from ledger.bulk import STATES, Selection
+    from ledger.bulk import STATES, Selection, State
 
     settings = load()
     names = list(settings.tenants)
@@ -111,8 +111,8 @@ def redrive_all(
     if set(state or ()) - set[str](STATES):
         stop(f"--state: must be one of {', '.join(STATES)}")
     span = moment(since, "--since"), moment(until, "--until")
-    states = [known for known in STATES if not state or state.count(known)]
-    selection = Selection(name, tuple(states), activity, hook, application, *span)
+    states: tuple[State, ...] = tuple(known for known in STATES if not state or known in state)
+    selection = Selection(name, states, activity, hook, application, *span)
     asyncio.run(run(Doing(settings, reason, actor, as_json), selection, yes=yes))
 
 
