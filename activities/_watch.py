@@ -3,7 +3,7 @@
 import random
 import time
 from collections import Counter, deque
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
 from temporalio import activity as temporal
@@ -29,7 +29,10 @@ class _Search:
 
 
 class Watcher:
-    """Bound to one worker's engine. `interval` in seconds; one step looks at `most` entries."""
+    """Bound to one worker's engine. `interval` in seconds; one step looks at `most` entries.
+
+    `oversee` looks for deeds that were done in Temporal itself, and gives whether there is more to look at.
+    """
 
     def __init__(
         self,
@@ -38,16 +41,18 @@ class Watcher:
         interval: float,
         code_version: str,
         most: int = MOST,
+        oversee: Callable[[], Awaitable[bool]] | None = None,
     ) -> None:
         self._engine = engine
         self._expected = {name: expectations(tenant.windows) for name, tenant in tenants.items()}
         self._interval = interval
         self._code_version = code_version
         self._most = most
+        self._oversee = oversee
 
     @temporal.defn
     async def watch(self) -> Seen:
-        """One round: what was silent, and what came after all. Safe beside other rounds."""
+        """One round: what was silent, what came after all, what was done in Temporal itself. Safe beside other rounds."""
         enough = time.monotonic() + ENOUGH
         opened: Counter[str] = Counter()
         closed: Counter[str] = Counter()
@@ -62,12 +67,14 @@ class Watcher:
             (opened if search.silent else closed)[search.tenant] += step.gaps
             if step.full:
                 left.append(search)
+        behind = await self._oversee() if self._oversee else False
         async with reading(self._engine) as connection:
             tenants = [
                 TenantSeen(name, await count_open(connection, name), opened[name], closed[name])
                 for name in self._expected
             ]
-        return Seen(tenants, min(SOON, self._interval) if left else self._interval, bool(left))
+        behind = behind or bool(left)
+        return Seen(tenants, min(SOON, self._interval) if behind else self._interval, behind)
 
     async def _overdue(self) -> None:
         async with self._engine.begin() as connection:

@@ -42,7 +42,7 @@ def make_app(settings: Settings) -> HookPaths:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
-        client = await connect(lazy=True)
+        client = await connect(lazy=True, name="api")
         pool = await open_pool(settings.store, "hookledger api")
         bell = Bell(client, settings.bell, settings.temporal)
         verifier = Verifier(settings.tenants, fingerprint_key=settings.fingerprint_key)

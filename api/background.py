@@ -2,19 +2,23 @@
 
 import asyncio
 import contextlib
+import getpass
 import logging
 import time
 from collections.abc import Mapping
 
+from activities._registry import registry
 from api.late import Recorder
 from api.receive import Receiver
 from ledger.asked import keep_rules
 from ledger.engine import Pool, StoreErrors
 from ledger.refusals import write_refusals
+from ledger.rules_loaded import note_loaded
 from ledger.sweep import note_rung_by_pool
 from rules.policy import Policy
 from rules.refreshing import refresh
 from runtime.bell import Bell
+from runtime.version import code_version
 
 log = logging.getLogger(__name__)
 
@@ -33,6 +37,7 @@ class Background:
         self._pool = pool
         self._recorder = Recorder(receiver, pool)
         self._kept: set[tuple[str, str]] = set()
+        self._loaded: dict[str, str] = {}
         self._refreshed: Mapping[str, Policy] | None = None
         self._refresh_at = 0.0
 
@@ -80,6 +85,10 @@ class Background:
 
     async def _keep_rules(self) -> None:
         for tenant, policy in self._receiver.policies.items():
+            if self._loaded.get(tenant) != policy.hash:
+                version = code_version(tuple(registry()))
+                await note_loaded(self._pool, tenant, policy.hash, f"os:{getpass.getuser()}", version)
+                self._loaded[tenant] = policy.hash
             if (tenant, policy.hash) not in self._kept:
                 await keep_rules(self._pool, tenant, policy.hash, policy.text)
                 self._kept.add((tenant, policy.hash))

@@ -3,6 +3,7 @@
 import getpass
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeVar
 from uuid import UUID
 
@@ -13,6 +14,7 @@ from ledger.named import Named, find_people
 from ledger.operate import Deed, Done, NoSuchWork, Order, operate, release_brake
 from ledger.visit import OutOfReach, visit
 from rules.normal import login
+from runtime import four_eyes
 from runtime.deeds import order, ring_after
 from settings import Settings
 
@@ -56,6 +58,16 @@ class Deeds:
         if tenant not in self.settings.tenants:
             stop(f"no tenant {tenant}; configured are {', '.join(self.settings.tenants)}")
         ordered = self._order("release brake", tenant=tenant)
+        if four_eyes.wants_another(self.settings, tenant, four_eyes.BRAKE):
+            begin = partial(visit, self.settings.store)
+            try:
+                asked = await four_eyes.request(
+                    begin, four_eyes.BRAKE, ordered.actor, ordered.reason, tenant, {}, 1
+                )
+            except OutOfReach as wrong:
+                stop(f"nothing was done: {wrong}")
+            console().print(f"asked for; another person has to approve it: ./hookledger approve {asked.id}")
+            return
         await self._done(lambda connection: release_brake(connection, ordered))
         console().print(f"the brake of {tenant} is off: runDeprovision is answered as configured again")
 

@@ -12,6 +12,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from ledger.tree import HASH
 from settings.sealing import Seal, public_of, seed_of
 
+LATER = "/restored/"
+"""Parts a ledger's origin from what a restore adds to it: each line after a restore has a name of its own, and the same keys."""
 _ED25519 = b"\x01"
 """The kind of signature."""
 _DASH = "\N{EM DASH} "
@@ -42,6 +44,10 @@ class VerifierKey:
         """The four bytes that begin each of its signatures."""
         return sha256(self.name.encode() + b"\n" + _ED25519 + self.key).digest()[:4]
 
+    def named(self, name: str) -> "VerifierKey":
+        """The same key under the name of another line."""
+        return VerifierKey(name, self.key)
+
     def __str__(self) -> str:
         return f"{self.name}+{self.digest.hex()}+{base64.b64encode(_ED25519 + self.key).decode()}"
 
@@ -54,12 +60,21 @@ class VerifierKey:
         return True
 
 
+def line_of(origin: str) -> str:
+    """The origin as it is configured, without what a restore has added."""
+    return origin.partition(LATER)[0]
+
+
 class Signer:
     """A secret key in use."""
 
     def __init__(self, name: str, seed: bytes) -> None:
         self._key = Ed25519PrivateKey.from_private_bytes(seed)
         self.verifier = VerifierKey(name, self._key.public_key().public_bytes_raw())
+
+    def named(self, name: str) -> "Signer":
+        """The same key under the name of another line."""
+        return Signer(name, self._key.private_bytes_raw())
 
     def sign(self, text: str) -> str:
         """The note. `text` ends with a line's end."""
@@ -88,12 +103,16 @@ def verifiers_of(seal: Seal | None) -> list[VerifierKey]:
 
 
 def open_note(note: str, keys: Iterable[VerifierKey]) -> str:
-    """The text, if a key of these has signed it. Signatures of others, such as witnesses, are passed over. Raises NoteError."""
+    """The text, if a key of these has signed it, also under the name of a line that a restore began. Signatures of
+    others, such as witnesses, are passed over. Raises NoteError."""
     text, signatures = _parts(note)
-    known = {(key.name, key.digest): key for key in keys}
+    known = list(keys)
     signed = False
     for name, data in signatures:
-        key = known.get((name, data[:4]))
+        named = [
+            key if key.name == name else key.named(name) for key in known if key.name in (name, line_of(name))
+        ]
+        key = next((key for key in named if key.digest == data[:4]), None)
         if key is None:
             continue
         if not key.has_signed(text, data[4:]):

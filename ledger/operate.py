@@ -24,6 +24,12 @@ Deed = Literal[
     "erasure withdrawn",
     "legal hold",
     "hold released",
+    "restored",
+    "done in temporal",
+    "requested",
+    "approved",
+    "rejected",
+    "rules loaded",
 ]
 OPERATOR = "operator"
 """The hook of operators' deliveries."""
@@ -131,7 +137,7 @@ async def operate(connection: AsyncConnection, order: Order) -> Done:
     if person is None:
         raise NoSuchWork("no such person or delivery: copy the receipt id from ./hookledger ledger search")
     touched = await _touch(connection, order, person.id)
-    detail = {"of": str(order.delivery)} if order.delivery else {}
+    detail = {**order.detail, "of": str(order.delivery)} if order.delivery else dict(order.detail)
     body = json.dumps({"request": {"deed": order.deed, "reason": order.reason, **detail}})
     salt, commitment = commit_to(body)
     common: dict[str, Any] = {
@@ -158,6 +164,8 @@ async def operate(connection: AsyncConnection, order: Order) -> Done:
 
 async def _touch(connection: AsyncConnection, order: Order, subject: UUID) -> list[str | None]:
     """The activities whose work changed; one None for a deed about the person."""
+    if order.deed == "done in temporal":
+        return [None]
     if order.deed in ("pause", "resume"):
         values = {"paused": order.deed == "pause", "subject": subject}
         await connection.execute(text("UPDATE subjects SET paused = :paused WHERE id = :subject"), values)
@@ -187,7 +195,7 @@ async def release_brake(connection: AsyncConnection, order: Order) -> None:
     await record(connection, order)
 
 
-async def record(connection: AsyncConnection, order: Order, **detail: str) -> None:
+async def record(connection: AsyncConnection, order: Order, **detail: object) -> None:
     """Records a deed that is about a tenant and nobody in particular. `detail` names ids, never a person."""
     body = json.dumps({"request": {"deed": order.deed, "reason": order.reason, **detail}})
     salt, commitment = commit_to(body)

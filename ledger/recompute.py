@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from ledger.dropped import Dropped
+from ledger.handover import goes_on, handover_of
 from ledger.leaf import COLUMNS, GONE, VERSION, leaf, with_id
-from ledger.note import Checkpoint, NoteError, VerifierKey, open_checkpoint
+from ledger.note import Checkpoint, NoteError, VerifierKey, checkpoint_of, open_note
 from ledger.tree import HASH, Edge, leaf_hash
 
 Kind = Literal["changed", "missing", "inserted", "reordered", "restored", "forked"]
@@ -149,12 +150,15 @@ class Recomputation:
             self._find("missing", f"checkpoint {expected}", f"the next one is {stored.number}")
         if self.last and stored.checkpoint.size < self.last.checkpoint.size:
             self._find("changed", name, "it is of a smaller tree than the one before it")
-        self.last = stored
+        before, self.last = self.last, stored
         try:
-            signed = open_checkpoint(stored.note, self.keys)
+            text = open_note(stored.note, self.keys)
+            signed, told = checkpoint_of(text), handover_of(text)
         except NoteError as wrong:
             self._find("changed", name, str(wrong))
             return
+        if before and (words := goes_on(before.checkpoint, signed, told)):
+            self._find("changed", name, words)
         if signed != stored.checkpoint:
             self._find("changed", name, "its row says something else than what was signed")
         if signed.size != self.size:

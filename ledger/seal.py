@@ -12,7 +12,7 @@ from ledger.copying import binary
 from ledger.engine import StoreErrors, connect_to_read
 from ledger.leaf import GONE, VERSION, leaf, selected
 from ledger.lines import read_lines
-from ledger.note import Checkpoint, NoteError, Signer, VerifierKey, open_checkpoint
+from ledger.note import Checkpoint, NoteError, Signer, VerifierKey, line_of, open_checkpoint
 from ledger.tree import Edge, completed_by, hash_in, leaf_hash, nodes_of
 from ledger.visit import OutOfReach, why
 from settings import Store
@@ -111,7 +111,7 @@ async def _step(
         if not await connection.fetchval("SELECT pg_try_advisory_xact_lock($1)", SEALERS_LOCK):
             return Step(0, None, full=False, busy=True)
         head = await read_head(connection)
-        edge = await _edge(connection, head, keys)
+        edge = await trusted_edge(connection, head, keys)
         begin = edge.size
         rows = await _leaf_rows(connection, statement, most, edge)
         count = edge.size - begin
@@ -120,12 +120,24 @@ async def _step(
         columns = ("number", "entry", "leaf_version", "hashes")
         await connection.copy_to_table("leaves", source=rows, columns=columns, format="binary")
         full = count >= most
+        signer = under(signer, head)
         checkpoint = Checkpoint(signer.verifier.name, edge.size, edge.root())
         new = Head(head.number + 1 if head else 1, checkpoint, signer.sign(checkpoint.text()))
         drained = not full or not await count_waiting(connection, 1)
-        said = checkpoint.origin, checkpoint.size, checkpoint.root, new.note, drained
-        await connection.execute(_CHECKPOINT, new.number, *said)
+        await write_head(connection, new, drained=drained)
     return Step(count, new, full)
+
+
+def under(signer: Signer, head: Head | None) -> Signer:
+    """The signer under the name of the line that a restore began, if one did."""
+    origin = head.checkpoint.origin if head else ""
+    return signer.named(origin) if line_of(origin) == signer.verifier.name else signer
+
+
+async def write_head(connection: Any, head: Head, *, drained: bool) -> None:
+    """Makes it the newest checkpoint."""
+    said = head.checkpoint.origin, head.checkpoint.size, head.checkpoint.root, head.note, drained
+    await connection.execute(_CHECKPOINT, head.number, *said)
 
 
 async def read_head(connection: Any) -> Head | None:
@@ -146,8 +158,8 @@ async def read_edge(connection: Any, size: int) -> Edge:
     return Edge(size, [hash_in(kept, node) for node in nodes])
 
 
-async def _edge(connection: Any, head: Head | None, keys: Sequence[VerifierKey]) -> Edge:
-    """The edge to go on from, which is what the newest checkpoint signs."""
+async def trusted_edge(connection: Any, head: Head | None, keys: Sequence[VerifierKey]) -> Edge:
+    """The edge to go on from, which is what the newest checkpoint signs. Raises Broken."""
     size = head.checkpoint.size if head else 0
     if await connection.fetchval(_END) != size:
         raise Broken("the leaves do not end where the newest checkpoint does")

@@ -415,6 +415,27 @@ keys = Table(
     CheckConstraint("role IN ('auditor', 'operator', 'admin')"),
 )
 
+deed_requests = Table(
+    "deed_requests",
+    metadata,
+    _uuid("id", key=True),
+    _text("tenant"),
+    _text("deed"),
+    Column("parameters", JSONB, nullable=False),
+    Column("hash", LargeBinary, nullable=False),
+    Column("counted", BigInteger, nullable=False),
+    _text("maker"),
+    _time("made_at"),
+    _time("expires_at"),
+    _text("closed_as", null=True),
+    _text("checker", null=True),
+    _time("closed_at", null=True),
+    CheckConstraint("closed_as IN ('approved', 'rejected')"),
+    Index("deed_requests_open", "tenant", "made_at", postgresql_where=text("closed_at IS NULL")),
+)
+
+found_in_temporal = Table("found_in_temporal", metadata, _uuid("key", key=True), _time("found_at"))
+
 unsealed = Table("unsealed", metadata, Column("entry", BigInteger, nullable=False))
 
 leaves = Table(

@@ -10,6 +10,7 @@ from typing import Any
 from ledger.crosschecks import CHECKS, read_leafless, run_check
 from ledger.dropped import read_dropped
 from ledger.engine import StoreErrors, connect_to_read
+from ledger.handover import HandOver, read_handovers, told_of
 from ledger.leaf import COLUMNS, selected
 from ledger.lines import read_lines
 from ledger.note import Checkpoint, VerifierKey
@@ -102,10 +103,13 @@ async def _connected(store: Store, *, by_key: bool = False) -> AsyncGenerator[An
 
 
 async def _verify(tree: Any, beside: Any, heads: Any, asked: Asked, say: Say) -> Verdict:
-    edge = await _begin(heads, asked.since)
+    handovers = await read_handovers(heads, asked.keys)
+    edge = await _begin(heads, asked.since, handovers)
     dropped = await read_dropped(heads, min(asked.floor, FLOOR))
-    recomputation = Recomputation(asked.keys, asked.kept, edge, dropped)
-    pass_ = _Pass(heads, recomputation, asked.since.size if asked.since else 0)
+    told = [(kept, by) for kept in asked.kept if (by := told_of(kept, handovers))]
+    unexplained = [kept for kept in asked.kept if not told_of(kept, handovers)]
+    recomputation = Recomputation(asked.keys, unexplained, edge, dropped)
+    pass_ = _Pass(heads, recomputation, asked.since.size if asked.since else -1)
     total = int(await heads.fetchval("SELECT count(*) FROM leaves WHERE number >= $1", edge.size)) + edge.size
     checks = [check for check in CHECKS if asked.since is None or not check.whole]
 
@@ -118,7 +122,11 @@ async def _verify(tree: Any, beside: Any, heads: Any, asked: Asked, say: Say) ->
     leafless = await read_leafless(beside)
     by_id = {line.split(b"\t", _ID + 1)[_ID]: line for line in leafless}
     explained = recomputation.end(await pass_.beyond(), by_id)
-    findings = [*recomputation.findings, *_leafless(by_id.keys() - explained, recomputation), *side.result()]
+    lost = [
+        Finding("restored", f"checkpoint of {k.size} leaves kept elsewhere", by.words(k)) for k, by in told
+    ]
+    beside_it = [*_leafless(by_id.keys() - explained, recomputation), *side.result()]
+    findings = [*recomputation.findings, *lost, *beside_it]
     named = sum(finding.leaf is not None for finding in findings)
     return Verdict(
         entries=recomputation.rows - sum(dropped.gone),
@@ -136,10 +144,12 @@ async def _verify(tree: Any, beside: Any, heads: Any, asked: Asked, say: Say) ->
 _ID = COLUMNS.index("id")
 
 
-async def _begin(connection: Any, since: Checkpoint | None) -> Edge:
+async def _begin(connection: Any, since: Checkpoint | None, handovers: Sequence[HandOver]) -> Edge:
     """The edge from which to recompute, if what is kept of the tree before it is what the checkpoint signs."""
     if since is None:
         return Edge()
+    if told := told_of(since, handovers):
+        raise Unverifiable(f"the checkpoint cannot be begun at: {told.words(since)}")
     try:
         edge = await read_edge(connection, since.size)
     except (KeyError, ValueError):

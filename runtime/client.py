@@ -1,5 +1,7 @@
 """The connection to Temporal, as TEMPORAL_* and temporalio.envconfig say; and its bare errors, hushed."""
 
+import os
+import socket
 from typing import Any
 
 from temporalio.client import Client
@@ -11,10 +13,20 @@ _USUAL = "127.0.0.1:7233"
 """Where Temporal listens if nothing says otherwise."""
 
 
-async def connect(*, lazy: bool) -> Client:
+OURS = "hookledger "
+"""Begins the identity of every client of ours: what a history tells of anybody else was done by hand."""
+
+
+async def connect(*, lazy: bool, name: str = "command") -> Client:
     """A client that names its process; `lazy` connects at the first call, so that a start needs no server."""
     options: dict[str, Any] = {"target_host": _USUAL, **ClientConfig.load_client_connect_config()}
+    options["identity"] = identity(name)
     return await Client.connect(**options, lazy=lazy)
+
+
+def identity(name: str) -> str:
+    """How a process of ours is known in histories: `hookledger api 4711@host`."""
+    return f"{OURS}{name} {os.getpid()}@{socket.gethostname()}"
 
 
 class Hush(Interceptor):

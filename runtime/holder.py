@@ -9,7 +9,8 @@ from typing import Any, Protocol
 
 import httpx
 
-from ledger.note import NoteError, VerifierKey, open_checkpoint
+from ledger.handover import read_handovers, told_of
+from ledger.note import LATER, NoteError, VerifierKey, open_checkpoint
 from ledger.seal import Head, read_edge
 from ledger.sealed import Held
 from settings.sealing import Holder
@@ -114,6 +115,16 @@ async def _not_our_past(kept: str, head: Head, keys: Sequence[VerifierKey], conn
         checkpoint = open_checkpoint(kept, keys)
     except NoteError as wrong:
         return f"what is there is no checkpoint of this ledger, {wrong}"
+    if LATER in head.checkpoint.origin and (
+        told := told_of(checkpoint, await read_handovers(connection, keys))
+    ):
+        # Only what a restore has told of is set back: to what the ledger goes on from, with the loss in its text.
+        known = told.lost.head.size if told.lost else told.old.size
+        return (
+            ""
+            if checkpoint.size <= known
+            else f"it is of {checkpoint.size} leaves, and the restore knew of {known}"
+        )
     if checkpoint.size > head.checkpoint.size:
         return f"it is of {checkpoint.size} leaves, and this ledger has {head.checkpoint.size}"
     try:

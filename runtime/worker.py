@@ -21,6 +21,7 @@ from activities._watch import Watcher
 from ledger.engine import Engine, EngineErrors, connect_store
 from ledger.releases import register
 from runtime.attributes import SEARCH_ATTRIBUTES
+from runtime.by_hand import Overseer
 from runtime.client import Hush, connect
 from runtime.erasures import Lacking, ListBroken, may_serve, until_compared
 from runtime.long_lived import SEAL, WATCH
@@ -109,7 +110,10 @@ async def assemble(settings: Settings, client: Client) -> AsyncGenerator[Parts]:
                 engine, http, settings.activities, version, Vault(settings.fingerprint_key).unseal
             )
             machinery = Machinery(wiring, retired)
-            watcher = Watcher(engine, settings.tenants, settings.watch.interval, version)
+            overseer = Overseer(engine, client, settings)
+            watcher = Watcher(
+                engine, settings.tenants, settings.watch.interval, version, oversee=overseer.oversee
+            )
             worker = Worker(
                 client,
                 task_queue=settings.temporal.task_queue,
@@ -141,7 +145,7 @@ async def connect_patiently(stop: asyncio.Event) -> Client | None:
     pause, said = 0.2, ""
     while not stop.is_set():
         try:
-            client = await connect(lazy=False)
+            client = await connect(lazy=False, name="worker")
             for name in SEARCH_ATTRIBUTES:
                 await client.count_workflows(f"{name} IS NULL")
             return client

@@ -13,6 +13,7 @@ from pydantic import (
 )
 
 from settings.degraded import Degraded
+from settings.four_eyes import FourEyes
 from settings.limits import Limits
 from settings.mistakes import Mistake, TableError
 from settings.platform import Platform, safe_address
@@ -195,6 +196,8 @@ class Tenant(Table):
     platform: Platform | None = None
     degraded: Degraded = Degraded()
     limits: Limits = Limits()
+    four_eyes: tuple[FourEyes, ...] = ()
+    """Deeds that one person asks for and another approves (docs/deeds.md)."""
 
     @field_validator("region")
     @classmethod

@@ -24,6 +24,7 @@ from api.query.oidc import Oidc
 from api.query.openapi import DOCUMENT, Route, add, shape_of, with_security
 from api.query.packs import Packs
 from api.query.questions import Questions
+from api.query.requests import OnMany, OnRequest, Requests
 from ledger.engine import Engine, EngineErrors, connect, reading, statements
 from ledger.keys import takes_keys
 from ledger.published import newest_note
@@ -50,7 +51,7 @@ def make_query_app(settings: Settings) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
-        app.state.temporal = await connect_temporal(lazy=True)
+        app.state.temporal = await connect_temporal(lazy=True, name="query")
         try:
             yield
         finally:
@@ -107,7 +108,43 @@ def make_query_app(settings: Settings) -> FastAPI:
 
 def _of_operators(settings: Settings, engine: Engine) -> tuple[Route, ...]:
     deeds = Deeds(settings, engine)
+    requests = Requests(settings, engine)
     return (
+        Route(
+            "POST",
+            "/ledger/work/redrive-all",
+            "redrive all",
+            "Counts what a filter finds failed, refused or held; with `counted`, redrives at most so much, or asks for it",
+            "operator",
+            requests.redrive_all,
+            shape_of(OnMany),
+        ),
+        Route(
+            "GET",
+            "/ledger/requests",
+            "requests",
+            "Deeds that wait for another person",
+            "operator",
+            requests.listing,
+        ),
+        Route(
+            "POST",
+            "/ledger/requests/approve",
+            "approve",
+            "Does what another person asked for, as much as they counted",
+            "operator",
+            requests.approve,
+            shape_of(OnRequest),
+        ),
+        Route(
+            "POST",
+            "/ledger/requests/reject",
+            "reject",
+            "Ends a request without doing it",
+            "operator",
+            requests.reject,
+            shape_of(OnRequest),
+        ),
         Route(
             "POST",
             "/ledger/work/redrive",

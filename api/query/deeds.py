@@ -13,10 +13,11 @@ from api.query.parameters import read
 from api.query.principal import Principal
 from ledger.engine import Engine
 from ledger.operate import Deed, NoSuchWork, operate, release_brake, tenant_of
+from runtime import four_eyes
 from runtime.deeds import order, ring_after
 from settings import Settings
 
-_Reason = Annotated[str, Field(min_length=1, max_length=2000, pattern=r"\S")]
+Reason = Annotated[str, Field(min_length=1, max_length=2000, pattern=r"\S")]
 
 
 class OnWork(BaseModel):
@@ -25,7 +26,7 @@ class OnWork(BaseModel):
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
     delivery: UUID
     activity: Annotated[str, Field(pattern=r"^[^\x00]{1,200}$")] | None = None
-    reason: _Reason
+    reason: Reason
 
 
 class OnBrake(BaseModel):
@@ -33,7 +34,7 @@ class OnBrake(BaseModel):
 
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
     tenant: str
-    reason: _Reason
+    reason: Reason
 
 
 class Deeds:
@@ -83,6 +84,11 @@ class Deeds:
         if asked.tenant not in self._may(call.principal):
             raise Problem(403, "not_allowed", "The caller is no operator of that tenant.")
         ordered = order("release brake", call.principal.actor, asked.reason.strip(), tenant=asked.tenant)
+        if four_eyes.wants_another(self._settings, asked.tenant, four_eyes.BRAKE):
+            waits = await four_eyes.request(
+                self._engine.begin, four_eyes.BRAKE, ordered.actor, ordered.reason, asked.tenant, {}, 1
+            )
+            return Page({"requested": waits.id, "expires_at": waits.expires_at})
         try:
             async with self._engine.begin() as connection:
                 await release_brake(connection, ordered)
@@ -91,7 +97,12 @@ class Deeds:
         return Page({"deed": ordered.deed, "receipt": ordered.new_id, "tenant": asked.tenant})
 
     def _may(self, who: Principal) -> tuple[str, ...]:
-        tenants = who.tenants("operator", self._settings.tenants)
-        if not tenants:
-            raise Problem(403, "not_allowed", "Deeds are an operator's.")
-        return tenants
+        return operators_tenants(who, self._settings)
+
+
+def operators_tenants(who: Principal, settings: Settings) -> tuple[str, ...]:
+    """The tenants in which they are an operator. Raises Problem 403 if there is none."""
+    tenants = who.tenants("operator", settings.tenants)
+    if not tenants:
+        raise Problem(403, "not_allowed", "Deeds are an operator's.")
+    return tenants

@@ -13,10 +13,12 @@ from commands.signatures.options import (
     AsJson,
     Delivery,
     Reason,
+    Request,
     Tenant,
     User,
     known_tenant,
     load,
+    moment,
 )
 
 _ACT = "Act"
@@ -65,6 +67,80 @@ def redrive(
     from commands.deeds import Deeds
 
     asyncio.run(Deeds(load(), reason, actor).on_work("redrive", delivery, activity, tenant))
+
+
+@app.command("redrive-all", rich_help_panel=_ACT)
+def redrive_all(
+    tenant: Annotated[str | None, typer.Option(help="Its name; needed if several are configured.")] = None,
+    activity: Annotated[str | None, typer.Option(help="Only of this activity.")] = None,
+    hook: Annotated[str | None, typer.Option(help="Only of this hook: postCreateUser.")] = None,
+    application: Annotated[
+        str | None, typer.Option(help="Only of this application, by the platform's id.")
+    ] = None,
+    state: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Only what is failed, refused, held or secret_gone; may be repeated. All if left out."
+        ),
+    ] = None,
+    since: Annotated[
+        str | None, typer.Option(help="Ended since: 7d, 2h, 2026-11-25, 2026-11-25T10:00 (UTC).")
+    ] = None,
+    until: Annotated[str | None, typer.Option(help="The same forms; the moment itself is left out.")] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do it; without this it is only counted.")] = False,
+    reason: Annotated[
+        str | None, typer.Option(help="Why; kept in the ledger for auditors. Needed with --yes.")
+    ] = None,
+    actor: Actor = None,
+    as_json: AsJson = False,
+) -> None:
+    """Runs all work again that a filter finds failed, refused or held. Counts it first; --yes does it.
+
+    If the tenant wants four eyes for it, --yes asks, and another person approves. Exit codes: 0 done, asked for or
+    counted, 2 it cannot be done.
+    """
+    from commands.many import Doing
+    from commands.many import redrive_all as run
+    from ledger.bulk import STATES, Selection, State
+
+    settings = load()
+    names = list(settings.tenants)
+    if tenant is None and len(names) > 1:
+        stop(f"--tenant is missing: configured are {', '.join(names)}")
+    name = known_tenant(settings, tenant) or names[0]
+    if set(state or ()) - set[str](STATES):
+        stop(f"--state: must be one of {', '.join(STATES)}")
+    span = moment(since, "--since"), moment(until, "--until")
+    states: tuple[State, ...] = tuple(known for known in STATES if not state or known in state)
+    selection = Selection(name, states, activity, hook, application, *span)
+    asyncio.run(run(Doing(settings, reason, actor, as_json), selection, yes=yes))
+
+
+@app.command(rich_help_panel=_ACT)
+def requests(tenant: Tenant = None, as_json: AsJson = False) -> None:
+    """Lists deeds that wait for another person's approval. --json: one a line."""
+    from commands.many import Doing, listing
+
+    settings = load()
+    asyncio.run(listing(Doing(settings, as_object=as_json), known_tenant(settings, tenant)))
+
+
+@app.command(rich_help_panel=_ACT)
+def approve(request: Request, reason: Reason, actor: Actor = None) -> None:
+    """Does a deed that another person asked for: as much as they counted, never more."""
+    from commands.many import Doing
+    from commands.many import approve as run
+
+    asyncio.run(run(Doing(load(), reason, actor), request))
+
+
+@app.command(rich_help_panel=_ACT)
+def reject(request: Request, reason: Reason, actor: Actor = None) -> None:
+    """Ends a request without doing it; whoever asked may take it back so."""
+    from commands.many import Doing
+    from commands.many import reject as run
+
+    asyncio.run(run(Doing(load(), reason, actor), request))
 
 
 @app.command(rich_help_panel=_ACT)

@@ -8,11 +8,11 @@ import typer
 
 from commands.asking import add_questions
 from commands.signatures.erasing import add_erasing
-from commands.signatures.options import AsJson, Tenant, load, moment
+from commands.signatures.options import Actor, AsJson, Tenant, load, moment
 
 ledger = typer.Typer(
     no_args_is_help=True,
-    help="Asks the ledger, and proves it: search, verify, prove, export, checkpoint, seal, and what auditors ask.",
+    help="Asks the ledger, and proves it: search, verify, prove, export, checkpoint, seal, restored, and what auditors ask.",
 )
 add_questions(ledger, load)
 add_erasing(ledger)
@@ -159,3 +159,34 @@ def retention(
         do_now(load(), rehearse=dry_run, as_object=as_json)
     else:
         show(load(), as_object=as_json)
+
+
+@ledger.command()
+def restored(
+    checkpoint: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="File with a checkpoint that somebody kept; may be repeated. The holder's is asked for anyway.",
+            exists=True,
+        ),
+    ] = None,
+    reason: Annotated[
+        str | None, typer.Option(help="Why; kept in the ledger for auditors. Needed with --yes.")
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do it; without this it is only shown.")] = False,
+    without_temporal: Annotated[
+        bool,
+        typer.Option(
+            "--without-temporal", help="Temporal is lost too: do not ask it what ran after the backup."
+        ),
+    ] = False,
+    actor: Actor = None,
+    as_json: AsJson = False,
+) -> None:
+    """Goes on from a store that came back from a backup: names what was lost, begins a new origin, takes work up again.
+
+    Run it before anything serves; docs/restore.md has the steps. Exit codes: 0 done, or shown; 2 it cannot be done.
+    """
+    from commands.sealing.restored import Options, run
+
+    run(load(), Options(checkpoint or [], reason, actor, yes, without_temporal, as_json))

@@ -16,6 +16,7 @@ Reason = Annotated[str, typer.Option(help="Why; kept in the ledger for auditors.
 Actor = Annotated[str | None, typer.Option(help="Who does this; os:YOU if left out.", show_default=False)]
 Delivery = Annotated[str, typer.Argument(help="Receipt id of the delivery, from failures or ledger search.")]
 Activity = Annotated[str | None, typer.Option(help="Only this activity of the delivery.")]
+Request = Annotated[str, typer.Argument(metavar="REQUEST", help="Its id, from ./hookledger requests.")]
 User = Annotated[str, typer.Argument(help="Login, platform id, or pseudonym from the ledger.")]
 
 

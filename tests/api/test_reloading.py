@@ -1,5 +1,7 @@
 """Rules are changed while hooks are answered: all of them or none."""
 
+import asyncio
+import getpass
 import os
 import signal
 from collections.abc import AsyncGenerator
@@ -55,6 +57,27 @@ async def test_new_rules_decide_from_the_next_call_on(changing: Edge, tmp_path: 
     query = "SELECT DISTINCT rules_hash FROM entries ORDER BY 1"
     hashes = {r["rules_hash"] for r in await rows(pool, query)}
     assert changing.app.state.receiver.policies["as100"].hash in hashes
+
+
+async def test_a_change_of_rules_is_an_operators_deed_once(
+    changing: Edge, tmp_path: Path, pool: Pool
+) -> None:
+    policies = changing.app.state.receiver.policies
+    before = policies["as100"].hash
+    query = (
+        "SELECT actor, detail FROM entries WHERE outcome = 'rules loaded' AND detail->>'before' = $1 "
+        "AND detail->>'rules' = $2"
+    )
+
+    (tmp_path / "more.toml").write_text(RULE)
+    reloading = Reloading(changing.app.state.receiver)
+    for _ in range(2):
+        assert await reloading.reload() is True
+        await asyncio.sleep(1.5)
+
+    after = changing.app.state.receiver.policies["as100"].hash
+    [entry] = await rows(pool, query, before, after)
+    assert entry["actor"] == f"os:{getpass.getuser()}"
 
 
 async def test_rules_with_a_mistake_change_nothing_and_the_log_says_why(

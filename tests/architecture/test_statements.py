@@ -14,6 +14,9 @@ _OF_A_TENANT = re.compile(r":tenants?\b|tenant = (coalesce\()?\$\d|\(tenant, ")
 _OF_NOBODY = frozenset({"releases", "activity_names", "alembic_version", "unsealed", "leaves", "checkpoints"})
 
 BY_ID = {
+    "by_hand._WHOSE": "the person whose run it is, by the run's name",
+    "by_hand._NOTE": "a key that names nobody",
+    "by_hand._LOOKED": "a time and no more",
     "crosschecks.CHECKS": "the whole ledger is verified, by its keepers",
     "crosschecks.LEAFLESS": "the whole ledger is verified, by its keepers",
     "erase._CLASSES": "the person whom the lock has found in the tenant, and deliveries found in it",
@@ -54,6 +57,17 @@ BY_ID = {
     "people.UNKNOWN": "the event's own person",
     "prove._ENTRY": "the entry that is asked for by its id",
     "published._STATE": "of the whole queue, a time and no more",
+    "restored._NEWEST": "of the whole store, a time and no more",
+    "restored._OPEN": "of all tenants: each count carries its own",
+    "restored._HELD": "of all tenants: each count carries its own",
+    "restored._RELEASE": "of all tenants: the whole store came back",
+    "restored._FORGET": "of all tenants: the whole store came back",
+    "restored._KNOWN": "ids that Temporal told, of which only those are shown that are not there",
+    "restored._NUMBERS": "people whom Temporal told of",
+    "restored._STILL_OPEN": "work that Temporal told of",
+    "rules_loaded._DELIVERY": "a new row, of the tenant whose rules they are",
+    "rules_loaded._BODY": "a new row, of the delivery just made",
+    "rules_loaded._ENTRY": "a new row, of the tenant whose rules they are",
     "seal._TAKE": "one tree is over all tenants: each leaf has its own in it",
     "seal._TAKE_CAREFULLY": "one tree is over all tenants: each leaf has its own in it",
     "sessions._BEGIN": "the session of whoever has just shown a key or come from the provider",

@@ -10,10 +10,14 @@ from typing import Any, cast
 import asyncpg
 
 from ledger.engine import open_pool
+from ledger.handover import HandOver
 from ledger.note import Checkpoint, Signer, open_checkpoint
+from ledger.operate import Order
 from ledger.receive import receive
+from ledger.restored import Line, Told, restore
 from ledger.seal import seal, sealing
 from ledger.verify import Asked, Verdict, verify
+from ledger.visit import visit
 from settings import Store
 from tests.support import Servers, delivery
 
@@ -70,6 +74,18 @@ class Ledger:
             while step.full:
                 step = await seal(connection, signer, [SIGNER.verifier, signer.verifier], most)
         return step.head.checkpoint.size if step.head else 0
+
+    async def restored(self, *kept: Checkpoint, mark: str = "00000000") -> HandOver:
+        """The deed after a backup came back; `kept` are checkpoints from elsewhere."""
+        line = Line(SIGNER, [SIGNER.verifier], kept, mark)
+
+        def order(tenant: str) -> Order:
+            return Order("restored", "tester", "a test", uuid.uuid4(), "test", tenant)
+
+        async with visit(self.store) as connection:
+            handover = await restore(connection, Told(order, ["as100"]), line)
+        assert handover is not None
+        return handover
 
     async def receive(self, *logins: str, **changes: Any) -> None:
         """Takes in a hook for each of these people."""

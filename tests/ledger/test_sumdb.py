@@ -75,6 +75,27 @@ async def test_growth_is_proved_to_it_from_every_checkpoint(
             assert (done.returncode, done.stderr) == (0, "")
 
 
+async def test_a_line_that_a_restore_began_is_proved_to_it(
+    checker: Path, servers: Servers, tmp_path: Path
+) -> None:
+    async with database(servers, TEMPLATE) as ledger:
+        await fill(ledger)
+        handover = await ledger.restored()
+        await ledger.seal()
+        note = await ledger.root.fetchval("SELECT note FROM checkpoints WHERE number = 7")
+        (tmp_path / "old").write_text(note)
+        key = str(SIGNER.verifier.named(handover.checkpoint.origin))
+        async with sealing(ledger.store) as connection:
+            grown = await prove_consistency(connection, handover.checkpoint)
+            proof = await prove_inclusion(connection, SEALED + 1)
+        done = _run(checker, "consistency", key, tmp_path / "old", given=grown.text())
+        assert (done.returncode, done.stderr) == (0, "")
+        assert json.loads(_run(checker, "inclusion", key, given=proof.text()).stdout)["id"] == SEALED + 1
+        assert _run(checker, "inclusion", KEY, given=proof.text()).returncode == 1, (
+            "another name, another key"
+        )
+
+
 async def test_it_takes_no_proof_that_was_tampered_with(
     checker: Path, ledger: Ledger, tmp_path: Path
 ) -> None:

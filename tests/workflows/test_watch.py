@@ -168,6 +168,24 @@ async def test_a_late_fact_revives_work_and_closes_the_gap(
         assert str(person.subject) not in history
 
 
+async def test_it_finds_what_was_done_in_temporal_itself(
+    settings: Settings, client: Client, watch: WorkflowHandle[Any, Any]
+) -> None:
+    async with lifecycle(settings, client) as person:
+        await WATCH.start(client, settings.temporal)
+        await person.send("patient")
+        await person.handle.terminate(reason="by hand")
+
+        async def entered() -> list[Any]:
+            return await rows(
+                person.pool,
+                "SELECT detail->>'what' AS what FROM entries WHERE subject = $1 AND outcome = 'done in temporal'",
+                person.subject,
+            )
+
+        assert await person.until(entered, within=40) == [{"what": "terminate"}]
+
+
 async def _said(handle: WorkflowHandle[Any, Any], words: str) -> str | None:
     details = await _details(handle)
     return details if words in details else None
