@@ -9,6 +9,7 @@ from uuid import UUID
 
 from commands.ending import stop
 from commands.output import console
+from commands.requested import say_asked
 from ledger.engine import Connection
 from ledger.named import Named, find_people
 from ledger.operate import Deed, Done, NoSuchWork, Order, operate, release_brake
@@ -66,7 +67,7 @@ class Deeds:
                 )
             except OutOfReach as wrong:
                 stop(f"nothing was done: {wrong}")
-            console().print(f"asked for; another person has to approve it: ./hookledger approve {asked.id}")
+            say_asked(asked, as_object=False)
             return
         await self._done(lambda connection: release_brake(connection, ordered))
         console().print(f"the brake of {tenant} is off: runDeprovision is answered as configured again")

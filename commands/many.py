@@ -12,13 +12,18 @@ from rich.table import Table
 from rich.text import Text
 
 from commands.ending import stop
+from commands.erasing.erase import erased
 from commands.output import as_json, console, print_lines, printable
+from commands.requested import say_asked
 from ledger.bulk import MoreThanCounted, Selection, count, find
+from ledger.erase import Blocked
 from ledger.operate import NoSuchWork
 from ledger.requests import NoSuchRequest, Request, SamePerson, list_requests
 from ledger.visit import OutOfReach, visit
 from runtime import four_eyes
 from runtime.deeds import order
+from runtime.erasing import Done as Erased
+from runtime.erasing import Impossible
 from settings import Settings
 
 _WRONG = (OutOfReach, NoSuchWork, MoreThanCounted, NoSuchRequest, SamePerson)
@@ -63,7 +68,7 @@ async def redrive_all(doing: Doing, selection: Selection, *, yes: bool) -> None:
             asked = await four_eyes.request(
                 begin, four_eyes.BULK, doing.who, reason, selection.tenant, parameters, total
             )
-            _show_asked(doing, asked)
+            say_asked(asked, as_object=doing.as_object)
             return
         like = order("redrive", doing.who, reason, tenant=selection.tenant)
         err = Console(stderr=True)
@@ -99,14 +104,21 @@ async def approve(doing: Doing, id_: str) -> None:
     begin = partial(visit, doing.settings.store)
     number, tenants = _id(id_), list(doing.settings.tenants)
     try:
-        asked, done = await four_eyes.approve(begin, doing.settings, number, tenants, doing.who, doing.why())
-    except _WRONG as wrong:
+        asked, done = await four_eyes.approve(
+            begin, doing.settings, number, tenants, doing.who, doing.why(), admins=tenants
+        )
+    except (*_WRONG, *Impossible, Blocked) as wrong:
         stop(f"nothing was approved: {wrong}")
     console().print(
         f"approved: {asked.deed} of {asked.tenant}, asked for by {printable(asked.maker)}", markup=False
     )
-    if done:
-        _show_done(doing, done)
+    match done:
+        case four_eyes.Redriven():
+            _show_done(doing, done)
+        case Erased():
+            erased(done, as_object=doing.as_object)
+        case None:
+            pass
 
 
 async def reject(doing: Doing, id_: str) -> None:
@@ -144,15 +156,6 @@ def _show_count(doing: Doing, counted: dict[str, int]) -> None:
     for activity, number in counted.items():
         out.print(f"{number:>8,}  {activity}", markup=False)
     out.print(f"{total:>8,}  in all" + ('; --yes --reason "…" redrives them' if total else ""))
-
-
-def _show_asked(doing: Doing, asked: four_eyes.Asked) -> None:
-    if doing.as_object:
-        print(as_json({"requested": asked.id, "expires_at": asked.expires_at}))
-        return
-    out = console()
-    out.print(f"asked for; another person has to approve it until {asked.expires_at:%Y-%m-%d %H:%M} UTC:")
-    out.print(Text(f'    ./hookledger approve {asked.id} --reason "…"', "cyan"), soft_wrap=True)
 
 
 def _show_done(doing: Doing, done: four_eyes.Redriven) -> None:

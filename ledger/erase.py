@@ -373,7 +373,8 @@ async def erase(connection: AsyncConnection, asked: Asked, terms: Terms, elsewhe
     handed = (await connection.execute(_HANDED_OUT, _of(who) | {"since": standing.first_told})).one()
     ended = await end_work(connection, who, order.code_version)
     removed = await remove(connection, who, elsewhere.mentions)
-    detail = {
+    detail: dict[str, Any] = {
+        **order.detail,
         "certificate": str(order.new_id),
         "code": asked.code,
         "work ended": ended,

@@ -114,14 +114,19 @@ async def find_lost(connection: AsyncConnection, line: Line) -> Lost | None:
     return await _lost(await _bare(connection), line)
 
 
+def must_be_alone(standing: Standing) -> None:
+    """Raises NotRestored while somebody serves from the store."""
+    if standing.serving:
+        raise NotRestored(f"{', '.join(standing.serving)} still uses the store: stop it first")
+
+
 async def restore(connection: AsyncConnection, told: Told, line: Line | None) -> HandOver | None:
     """The deed, in the caller's transaction. Without `line` nothing is signed. Raises NotRestored, Broken.
 
     What was erased after the backup must be erased again before this: nothing may be taken up that should be gone.
     """
     standing = await read_standing(connection)
-    if standing.serving:
-        raise NotRestored(f"{', '.join(standing.serving)} still uses the store: stop it first")
+    must_be_alone(standing)
     handover = await _begin(await _bare(connection), line) if line else None
     await connection.execute(_RELEASE, {"past": PAST_ATTEMPTS})
     for statement in _FORGET:

@@ -1,10 +1,11 @@
 """A person is erased, wherever it is ordered: certificate, list, store, then what Temporal still has of them."""
 
 import logging
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from temporalio.api.common.v1 import WorkflowExecution
@@ -68,6 +69,14 @@ class Wish:
     reason: str
     skip_work: bool = False
     anyway: bool = False
+    detail: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    """What else the entry says: who approved it."""
+
+    def parameters(self) -> dict[str, Any]:
+        """What another person approves; it names a pseudonym, and nobody."""
+        return {
+            "person": str(self.subject), "code": self.code, "skip_work": self.skip_work, "anyway": self.anyway
+        }  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +134,9 @@ async def erase_person(settings: Settings, wish: Wish, client: Client | None = N
     secret = new_code()
     rehearsed = await rehearse(settings, wish)
     names = hashes_of(secret, rehearsed.standing.names)
-    ordered = order("erase", wish.actor, wish.reason, tenant=wish.tenant, subject=wish.subject)
+    ordered = order(
+        "erase", wish.actor, wish.reason, tenant=wish.tenant, subject=wish.subject, detail=wish.detail
+    )
     asked = Asked(
         whom(wish.tenant, wish.subject), ordered, wish.code, names,
         skip_work=wish.skip_work, anyway=wish.anyway,

@@ -213,16 +213,24 @@ def whom(tenant: str, subject: UUID) -> Who:
     return Who(subject, tenant, workflow_id(tenant, None, subject))
 
 
+async def find_lacking(settings: Settings) -> Sequence[int]:
+    """Numbers of the lines that the store does not have. Raises ListBroken, ListAway, OutOfReach."""
+    listed = list_of(settings)
+    if listed is None:
+        return ()
+    async with visit(settings.store) as connection:
+        return [line.number async for line in listed.lacking(connection)]
+
+
 async def compare(settings: Settings) -> None:
     """Raises Lacking if the list has what the store has not, ListBroken, ListAway, OutOfReach."""
     listed = list_of(settings)
     if listed is None:
         return
-    async with visit(settings.store) as connection:
-        numbers = [line.number async for line in listed.lacking(connection)]
-        head = await erasures.head(connection)
-    if numbers:
+    if numbers := await find_lacking(settings):
         raise Lacking(numbers)
+    async with visit(settings.store) as connection:
+        head = await erasures.head(connection)
     if head is not None:
         last = await listed.line(head.number)
         if last is None:

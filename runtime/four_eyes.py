@@ -17,6 +17,8 @@ from ledger.plan import Ref
 from ledger.requests import NoSuchRequest, Request, ask, close
 from runtime.client import connect
 from runtime.deeds import order, ring_after
+from runtime.erasing import Done as Erased
+from runtime.erasing import Wish, erase_person
 from settings import Settings
 from settings.four_eyes import FourEyes
 
@@ -25,6 +27,7 @@ Begin = Callable[[], AbstractAsyncContextManager[Connection]]
 
 BULK: FourEyes = "bulk redrive"
 BRAKE: FourEyes = "brake release"
+ERASE: FourEyes = "erase"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,10 +87,13 @@ async def approve(
     actor: str,
     reason: str,
     client: Client | None = None,
-) -> tuple[Request, Redriven | None]:
+    *,
+    admins: Collection[str] = (),
+) -> tuple[Request, Redriven | Erased | None]:
     """Does what was asked for: as much as was counted, never more. If that fails it is not approved either.
 
-    Raises NoSuchRequest, SamePerson, MoreThanCounted, NoSuchWork.
+    `admins`: tenants in which the checker may approve an erasure. Raises NoSuchRequest, SamePerson, MoreThanCounted,
+    NoSuchWork; for an erasure Blocked, and one of runtime.erasing.Impossible.
     """
     refs: Sequence[Ref] = ()
     async with begin() as connection:
@@ -97,12 +103,25 @@ async def approve(
         if asked.deed == BULK:
             selection = Selection.of(asked.parameters)
             refs = await find(connection, selection, asked.counted)
+        elif asked.deed == ERASE and asked.tenant in admins:
+            # By the keeper's role, so in a transaction of its own; the approval is committed only when it is done.
+            return asked, await erase_person(settings, _wish(asked, detail), client)
         elif asked.deed in IN_ONE:
             await IN_ONE[asked.deed](connection, asked, made)
             return asked, None
         else:
-            raise NoSuchRequest(f"this release does not know how to do {asked.deed}")
+            raise NoSuchRequest(
+                f"{asked.deed} is not for this person to approve, or not known to this release"
+            )
     return asked, await redrive_all(begin, settings, selection, refs, made, client)
+
+
+def _wish(asked: Request, detail: Mapping[str, Any]) -> Wish:
+    told = asked.parameters
+    return Wish(
+        asked.tenant, UUID(told["person"]), asked.maker, told["code"], asked.reason or "asked for",
+        told["skip_work"], told["anyway"], detail,
+    )  # fmt: skip
 
 
 async def reject(begin: Begin, id_: UUID, tenants: Collection[str], actor: str, reason: str) -> Request:

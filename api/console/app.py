@@ -17,6 +17,7 @@ from api.console.overview import Overview
 from api.console.pages import Pages
 from api.console.person import PersonPages
 from api.console.questions import QuestionPages
+from api.console.requests import RequestPages
 from api.console.session import Sessions
 from api.console.signing_in import BACK, SigningIn
 from api.problems import Problem
@@ -58,7 +59,8 @@ def add_console(
     asked = QuestionPages(gate, engine, asking, exports)
     person = PersonPages(gate, engine, asking, settings.query.console.temporal_ui)
     failures = Failures(gate, settings, engine, asking, cursors)
-    brake = Brake(gate, engine)
+    requests = RequestPages(gate, settings, engine)
+    brake = Brake(gate, settings, engine)
     decision = Decision(gate, engine)
     evidence = Evidence(gate, engine)
     export = Export(gate, packs)
@@ -84,6 +86,8 @@ def add_console(
     add("POST", of + "/failures/weigh", gate.page(failures.weigh))
     add("POST", of + "/failures/do", gate.page(failures.act))
     add("POST", of + "/brake", gate.page(brake.release))
+    add("GET", of + "/requests", gate.page(requests.page))
+    add("POST", of + "/requests", gate.page(requests.close))
     add("GET", of + "/why", gate.page(decision.form))
     add("GET", of + "/why/{receipt}", gate.page(decision.page))
     add("GET", of + "/evidence", gate.page(evidence.page))

@@ -1,6 +1,6 @@
 """Failures, and what an operator does about them: by hand or all that a filter finds, counted before anything is done."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, cast
 from urllib.parse import urlencode
 from uuid import UUID
@@ -14,10 +14,12 @@ from api.console.reasons import mistake_in
 from api.problems import Problem
 from api.query.cursor import Cursors
 from api.query.parameters import BadParameters
+from ledger.bulk import STATES, Selection
 from ledger.engine import Connection, Engine
 from ledger.failures import still_broken
 from ledger.operate import Done, NoSuchWork, operate
 from ledger.questions import questions
+from runtime import four_eyes
 from runtime.deeds import order, ring_after
 from settings import Settings
 
@@ -66,6 +68,10 @@ class Failures:
         if not pieces:
             words = "Tick the work that is meant, or choose all that the filter finds."
             return await self._list(visit, tenant, given, wrong=words, reason=reason)
+        another = self._wants_another(tenant, deed, pieces)
+        if another and (more or visit.form.get("which") != "all"):
+            words = f"{tenant} wants another person for more than one piece of work: choose all that a filter finds, {MOST} at most, or one."
+            return await self._list(visit, tenant, given, wrong=words, reason=reason)
         return self._gate.pages.page(
             visit,
             "weigh.html",
@@ -79,6 +85,7 @@ class Failures:
             back=f"{HOME}/of/{tenant}/failures?{urlencode(given)}",
             more=more,
             most=MOST,
+            another=another,
         )
 
     async def act(self, visit: Visit) -> Response:
@@ -87,7 +94,15 @@ class Failures:
         deed, reason = visit.form.get("deed", ""), visit.form.get("reason", "").strip()
         if wrong := _mistake(deed, reason):
             raise Problem(422, "bad_deed", wrong)
-        done, gone = await self._do(visit, tenant, deed, reason, _ticked(visit))
+        pieces = _ticked(visit)
+        if self._wants_another(tenant, deed, pieces):
+            selection = _selection(tenant, _filter(visit))
+            await four_eyes.request(
+                self._engine.begin, four_eyes.BULK, visit.principal.actor, reason, tenant,
+                selection.parameters(), len(pieces),
+            )  # fmt: skip
+            return to(f"{HOME}/of/{tenant}/requests")
+        done, gone = await self._do(visit, tenant, deed, reason, pieces)
         note = await self._ring(visit, done)
         told = {
             "deed": deed,
@@ -98,6 +113,10 @@ class Failures:
         }
         sealed = self._cursors.seal(_DONE, told)
         return to(f"{HOME}/of/{tenant}/failures?{urlencode(_filter(visit) | {'done': sealed})}")
+
+    def _wants_another(self, tenant: str, deed: str, pieces: Sequence[Piece]) -> bool:
+        wanted = four_eyes.wants_another(self._settings, tenant, four_eyes.BULK)
+        return wanted and deed == "redrive" and len(pieces) > 1
 
     async def _do(
         self, visit: Visit, tenant: str, deed: str, reason: str, pieces: Sequence[Piece]
@@ -187,6 +206,18 @@ class Failures:
 def _filter(visit: Visit) -> dict[str, str]:
     names = ("activity", "hook", "application", "state")
     return {name: value for name in names if (value := visit.form.get(name, ""))}
+
+
+def _selection(tenant: str, given: Mapping[str, str]) -> Selection:
+    """The same work as the question `failures` finds by that filter."""
+    state: Any = given.get("state")
+    return Selection(
+        tenant,
+        (state,) if state else STATES,
+        given.get("activity"),
+        given.get("hook"),
+        given.get("application"),
+    )
 
 
 def _mistake(deed: str, reason: str) -> str | None:

@@ -14,9 +14,10 @@ from api.query.formats import Page
 from api.query.parameters import from_query, read
 from ledger import legal_holds
 from ledger.engine import Engine
-from ledger.erase import Blocked
+from ledger.erase import Blocked, Blocker
 from ledger.erasures import kept_certificate, tenant_of_certificate
 from ledger.operate import NoSuchWork
+from runtime import four_eyes
 from runtime.deeds import order
 from runtime.erasing import Impossible, Wish, erase_person, plan_person, rehearse, withdraw_person
 from settings import Settings
@@ -91,6 +92,8 @@ class Erasures:
                     "in_the_way": [asdict(b) for b in found.standing.blockers],
                     "linked": list(found.standing.linked),
                 }
+            case "erase" | "plan" if four_eyes.wants_another(self._settings, wish.tenant, four_eyes.ERASE):
+                return said | await self._ask(asked, wish)
             case "erase":
                 # Who hangs up must not end it between the list and the store.
                 temporal = call.request.app.state.temporal
@@ -108,6 +111,17 @@ class Erasures:
             case "withdraw":
                 await withdraw_person(self._settings, wish)
                 return said
+
+    async def _ask(self, asked: Erasing, wish: Wish) -> dict[str, object]:
+        """Asks for it, if nothing is in the way now. Raises Blocked."""
+        found = await rehearse(self._settings, wish)
+        if found.standing.blockers or asked.do == "plan":
+            own = Blocker("work", "this tenant wants another person: ask for it once nothing is in the way")
+            raise Blocked(found.standing.blockers or [own])
+        waits = await four_eyes.request(
+            self._engine.begin, four_eyes.ERASE, wish.actor, wish.reason, wish.tenant, wish.parameters(), 1
+        )
+        return {"requested": waits.id, "expires_at": waits.expires_at}
 
     async def hold(self, call: Call) -> Response:
         """Places a legal hold, or releases one."""

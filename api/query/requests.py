@@ -14,10 +14,13 @@ from api.query.formats import Page
 from api.query.parameters import read
 from ledger.bulk import STATES, MoreThanCounted, Selection, State, count, find
 from ledger.engine import Engine
+from ledger.erase import Blocked
 from ledger.operate import NoSuchWork
 from ledger.requests import NoSuchRequest, Request, SamePerson, list_requests
 from runtime import four_eyes
 from runtime.deeds import order
+from runtime.erasing import Done as Erased
+from runtime.erasing import Impossible
 from settings import Settings
 
 _Name = Annotated[str, Field(pattern=r"^[^\x00]{1,200}$")]
@@ -113,7 +116,12 @@ class Requests:
                 who.actor,
                 asked.reason.strip(),
                 temporal,
+                admins=who.tenants("admin", self._settings.tenants),
             )
+        except Blocked as wrong:
+            raise Problem(409, "in_the_way", f"Nothing was approved: {wrong}.") from None
+        except Impossible as wrong:
+            raise Problem(503, "cannot_erase", f"Nothing was approved: {wrong}.") from None
         except NoSuchRequest:
             raise _no_such_request() from None
         except SamePerson:
@@ -142,7 +150,14 @@ def _asked(waits: four_eyes.Asked) -> Page:
     return Page({"requested": waits.id, "expires_at": waits.expires_at})
 
 
-def _done(done: four_eyes.Redriven) -> dict[str, object]:
+def _done(done: four_eyes.Redriven | Erased) -> dict[str, object]:
+    if isinstance(done, Erased):
+        return {
+            "certificate": done.id,
+            "note": done.erased.certificate,
+            "secret": done.secret,
+            "temporal": done.temporal,
+        }
     return {"pieces": done.pieces, "people": done.people, "note": done.late}
 
 

@@ -2,6 +2,7 @@
 
 import getpass
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any
 
 import typer
@@ -10,9 +11,11 @@ from rich.table import Table
 from commands.ending import stop
 from commands.erasing.person import the_one
 from commands.output import as_json, console
+from commands.requested import say_asked
 from ledger.erase import Blocked, Blocker
 from ledger.operate import NoSuchWork
 from ledger.visit import visit
+from runtime import four_eyes
 from runtime.erasing import (
     NO_LIST,
     PLANNABLE,
@@ -72,10 +75,16 @@ async def run(settings: Settings, user: str, options: Options) -> None:
                 {"withdrawn": True, "person": str(person.subject)},
                 "the erasure that waited is withdrawn",
             )
+        elif options.when_allowed and four_eyes.wants_another(settings, wish.tenant, four_eyes.ERASE):
+            stop(
+                f"{wish.tenant} wants another person for an erasure: ask for it with --yes once nothing is in the way"
+            )
         elif options.when_allowed:
             _planned(options, await plan_person(settings, wish))
+        elif options.yes and four_eyes.wants_another(settings, wish.tenant, four_eyes.ERASE):
+            await _ask(settings, options, wish)
         elif options.yes:
-            _erased(options, await erase_person(settings, wish))
+            erased(await erase_person(settings, wish), as_object=options.as_object)
         else:
             _rehearsed(settings, options, wish, await rehearse(settings, wish))
     except Blocked as wrong:
@@ -138,8 +147,21 @@ def _rehearsed(settings: Settings, options: Options, wish: Wish, found: Rehearse
     raise typer.Exit(BLOCKED if standing.blockers else 0)
 
 
-def _erased(options: Options, done: Erased) -> None:
-    if options.as_object:
+async def _ask(settings: Settings, options: Options, wish: Wish) -> None:
+    """Asks for it, if nothing is in the way now. Raises Blocked."""
+    found = await rehearse(settings, wish)
+    if found.standing.blockers:
+        raise Blocked(found.standing.blockers)
+    begin = partial(visit, settings.store)
+    asked = await four_eyes.request(
+        begin, four_eyes.ERASE, wish.actor, wish.reason, wish.tenant, wish.parameters(), 1
+    )
+    say_asked(asked, as_object=options.as_object)
+
+
+def erased(done: Erased, *, as_object: bool) -> None:
+    """What was done, and the code that is shown once."""
+    if as_object:
         print(as_json({"certificate": done.id, "note": done.erased.certificate, "secret": done.secret,
                        "list": done.erased.place.number if done.erased.place else None,
                        "removed": _counts(done.erased.removed), "temporal": done.temporal}))  # fmt: skip

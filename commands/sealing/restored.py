@@ -4,7 +4,7 @@ import asyncio
 import getpass
 import secrets
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +18,21 @@ from commands.output import as_json, console, printable
 from commands.sealing.keys import kept_in
 from ledger.handover import HandOver, Lost
 from ledger.note import Checkpoint, NoteError, open_checkpoint, signer_of, verifiers_of
-from ledger.restored import Line, NotRestored, Standing, Told, find_lost, read_standing, restore
+from ledger.restored import (
+    Line,
+    NotRestored,
+    Standing,
+    Told,
+    find_lost,
+    must_be_alone,
+    read_standing,
+    restore,
+)
 from ledger.seal import Broken
 from ledger.visit import OutOfReach, visit
 from runtime.client import connect
 from runtime.deeds import order, ring_open
+from runtime.erasures import Lacking, ListAway, ListBroken, NoKeeper, find_lacking, replay
 from runtime.holder import keeper_of
 from runtime.restored import Ahead, look_ahead
 from runtime.sealer import Sealer
@@ -53,6 +63,8 @@ class _Found:
     standing: Standing
     lost: Lost | None
     ahead: Ahead | None
+    lacking: Sequence[int]
+    """Lines of the list of erasures that the store does not have."""
 
 
 def run(settings: Settings, options: Options) -> None:
@@ -69,11 +81,16 @@ async def _run(settings: Settings, options: Options) -> None:
         if not options.yes:
             _show(options, found, None)
             return
-        # Erasures come first, once they are kept outside the store: before anything is signed, taken up or served.
+        must_be_alone(found.standing)
+        # First of all, before anything is signed, taken up or served: whoever was erased since the backup is erased again.
+        done = await replay(
+            settings, _who(options), f"replayed after a restore: {(options.reason or '').strip()}"
+        )
+        found = replace(found, lacking=[*done.done, *done.not_there])
         handover = await _restore(settings, found, options)
         if line:
             await Sealer(settings).seal()
-    except (OutOfReach, NotRestored) as wrong:
+    except (OutOfReach, NotRestored, Lacking, ListAway, ListBroken, NoKeeper) as wrong:
         stop(f"nothing was done: {wrong}")
     except Broken as wrong:
         stop(f"nothing was done: {wrong}; ./hookledger ledger verify says what does not fit")
@@ -121,11 +138,15 @@ async def _look(settings: Settings, line: Line | None, options: Options) -> _Fou
                 raise NotRestored(
                     f"{words}. Bring it back, or give --without-temporal if it is lost too"
                 ) from None
-    return _Found(line, standing, lost, ahead)
+    return _Found(line, standing, lost, ahead, await find_lacking(settings))
+
+
+def _who(options: Options) -> str:
+    return options.actor or f"os:{getpass.getuser()}"
 
 
 async def _restore(settings: Settings, found: _Found, options: Options) -> HandOver | None:
-    who = options.actor or f"os:{getpass.getuser()}"
+    who = _who(options)
     reason = (options.reason or "").strip()
     told = Told(
         lambda tenant: order("restored", who, reason, tenant=tenant),
@@ -142,6 +163,10 @@ def _show(options: Options, found: _Found, handover: HandOver | None) -> None:
         return
     out = console()
     _show_line(out, found, handover)
+    if found.lacking:
+        lines = "1 erasure is" if len(found.lacking) == 1 else f"{len(found.lacking):,} erasures are"
+        then = "done again" if options.yes else "to be done again"
+        out.print(f"{lines} on the list outside the store and not in it: {then}")
     _show_work(out, found.standing, done=options.yes)
     if found.ahead:
         _show_ahead(out, found.ahead)
@@ -227,6 +252,7 @@ def _object(options: Options, found: _Found, handover: HandOver | None) -> dict[
     }
     return {
         "done": options.yes,
+        "erasures": list(found.lacking),
         "newest": standing.newest,
         "size": standing.head.checkpoint.size if standing.head else 0,
         "serving": list(standing.serving),

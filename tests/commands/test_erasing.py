@@ -31,8 +31,12 @@ async def place(
         yield made
 
 
+async def _top(*arguments: str) -> Result:
+    return await asyncio.to_thread(CliRunner().invoke, app, list(arguments))
+
+
 async def _run(*arguments: str) -> Result:
-    return await asyncio.to_thread(CliRunner().invoke, app, ["ledger", *arguments])
+    return await _top("ledger", *arguments)
 
 
 async def test_it_shows_then_erases_then_the_certificate_is_held_against_the_name(place: World) -> None:
@@ -118,3 +122,39 @@ async def test_a_replay_with_nothing_to_do_says_so(place: World) -> None:
     assert (done.exit_code, "the store has every erasure that is on the list" in done.output) == (0, True), (
         done.output
     )
+
+
+async def test_with_four_eyes_one_asks_and_another_approves(place: World, tmp_path: Path) -> None:
+    file = tmp_path / "hookledger.toml"
+    file.write_text(
+        file.read_text().replace("[tenants.as100]\n", '[tenants.as100]\nfour_eyes = ["erase"]\n', 1)
+    )
+    asked = await _run("erase", LOGIN, *_WHY, "--yes", "--json")
+    assert asked.exit_code == 0, asked.output
+    waits = await _run("erase", LOGIN, *_WHY, "--when-allowed")
+    assert (waits.exit_code, "wants another person" in waits.output) == (2, True)
+    request = json.loads(asked.output)["requested"]
+    assert await place.tables_that_name_them() != set()
+
+    own = await _top("approve", request, "--reason", "sure", "--actor", "dpo")
+    assert (own.exit_code, "another person must" in own.output) == (2, True)
+    held = await _run("hold", LOGIN, "--reason", "matter 7", "--actor", "counsel")
+    kept = await _top("approve", request, "--reason", "looked at", "--actor", "counsel")
+    assert (held.exit_code, kept.exit_code, "nothing was approved: a legal hold" in kept.output) == (
+        0,
+        2,
+        True,
+    )
+    await _run("hold", LOGIN, "--release", "--reason", "settled")
+    done = await _top("approve", request, "--reason", "looked at", "--actor", "counsel")
+
+    assert done.exit_code == 0, done.output
+    assert "against the certificate" in done.output
+    assert await place.tables_that_name_them() == set()
+    told = await rows(
+        place.root,
+        "SELECT outcome, actor, detail FROM entries WHERE outcome IN ('approved', 'erase') ORDER BY id",
+    )
+    assert {(d["outcome"], d["actor"]) for d in told} == {("approved", "counsel"), ("erase", "dpo")}
+    [erase] = [d["detail"] for d in told if d["outcome"] == "erase"]
+    assert (erase["request"], erase["approved by"]) == (request, "counsel")

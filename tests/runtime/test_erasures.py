@@ -14,7 +14,9 @@ from typing import Any
 
 import pytest
 from temporalio.client import Client
+from typer.testing import CliRunner
 
+from cli import app
 from ledger import erasures
 from ledger.engine import connect_store
 from ledger.note import NoteError, Signer, verifiers_of
@@ -120,6 +122,35 @@ async def test_a_store_older_than_an_erasure_does_not_serve_until_it_is_done_aga
     keys = verifiers_of(place.settings.ledger.seal)
     assert not (await verify(place.settings.store, Asked(keys, (), None), lambda _d, _t: None)).findings
     assert (await replay(place.settings, "os:restorer", "again")).done == []
+
+
+async def test_the_deed_of_a_restore_erases_again_before_anything_else(
+    place: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOOKLEDGER_CONFIG", str(tmp_path / "hookledger.toml"))
+    await Sealer(place.settings).seal()
+    await _saved(place)
+    await erase_person(place.settings, await _wish(place))
+    await _restored(place)
+
+    async def restored(*more: str) -> dict[str, Any]:
+        command = ["ledger", "restored", "--without-temporal", "--json", *more]
+        result = await asyncio.to_thread(CliRunner().invoke, app, command)
+        assert result.exit_code == 0, result.output
+        return json.loads(result.stdout)
+
+    assert (await restored())["erasures"] == [1]
+    assert await place.tables_that_name_them() != set()
+    assert (await restored("--yes", "--reason", "the disk died"))["erasures"] == [1]
+
+    assert await place.tables_that_name_them() == set()
+    assert await may_serve(_as_api(place.settings))
+    deeds = await rows(
+        place.root, "SELECT outcome FROM entries WHERE outcome IN ('erase', 'restored') ORDER BY id"
+    )
+    assert [deed["outcome"] for deed in deeds] == ["erase", "restored"]
+    keys = verifiers_of(place.settings.ledger.seal)
+    assert not (await verify(place.settings.store, Asked(keys, (), None), lambda _d, _t: None)).findings
 
 
 async def test_of_a_store_older_than_the_person_it_is_told_that_they_are_not_there(place: World) -> None:
