@@ -12,7 +12,7 @@ from cli import app
 
 ROOT = Path(__file__).parents[1]
 PAGES = [*sorted(ROOT.glob("docs/*.md")), ROOT / "README.md"]
-DEEDS = {"key made", "key revoked"}
+DEEDS = {"key made", "key revoked", "rules loaded"}
 """Names of deeds, which read like commands."""
 COMMANDS: Any = typer.main.get_command(app)
 

@@ -125,11 +125,11 @@ async def test_a_store_older_than_temporal(
         ran = dict(runs)
 
     settings = back()
-    before = await _everything(settings)
     undone = json.loads((await command(tmp_path, "verify", "--json")).stdout)
     assert undone["findings"][0]["kind"] == "restored"
     assert "told of" not in undone["findings"][0]["words"]
 
+    before = await _everything(settings)
     shown = await command(tmp_path, "restored", "--json")
     assert shown.exit_code == 0, shown.output
     told = json.loads(shown.stdout)
