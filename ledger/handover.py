@@ -44,17 +44,23 @@ class HandOver:
         return self.checkpoint.text() + "".join(f"{line}\n" for line in lines)
 
     def tells_of(self, kept: Checkpoint) -> bool:
-        """Whether a checkpoint that somebody kept is of the line that ended here, beyond its end."""
-        ended = {self.old.origin} | ({self.lost.head.origin} if self.lost else set[str]())
-        return kept.origin in ended and kept.size > (self.lost.begin if self.lost else self.old.size)
+        """Whether a checkpoint that somebody kept is of a line that ended here, beyond its end."""
+        end = self._end(kept.origin)
+        return end is not None and kept.size > end
 
     def words(self, kept: Checkpoint) -> str:
         """What became of the leaves of such a checkpoint."""
-        begin = self.lost.begin if self.lost else self.old.size
+        begin = self._end(kept.origin)
         told = f"restored from an older backup, told of on {self.at:%Y-%m-%d}: leaves {begin} to {kept.size - 1} are lost"
-        known = self.lost.head.size if self.lost else self.old.size
+        known = self.lost.head.size if self.lost and kept.origin == self.lost.head.origin else self.old.size
         more = "" if kept.size <= known else f"; those from {known} on were not known of then"
         return told + more
+
+    def _end(self, origin: str) -> int | None:
+        """How many leaves of that line there still are; None if it is another line. What is lost may be of an earlier one."""
+        if self.lost and origin == self.lost.head.origin:
+            return self.lost.begin
+        return self.old.size if origin == self.old.origin else None
 
 
 def begin_line(old: Checkpoint, base: str, at: datetime, mark: str, lost: Lost | None) -> HandOver:

@@ -4,7 +4,7 @@ import csv
 import io
 import json
 from collections import Counter
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -19,10 +19,11 @@ from uuid_utils.compat import uuid7
 from ledger.access import BEGUN, BROKEN_OFF, READ, record_access
 from ledger.answer import Reader
 from ledger.engine import connect_to_read
+from ledger.handover import handover_of, told_of
 from ledger.leaf import leaf, selected
 from ledger.lines import read_lines
 from ledger.named import ever_named
-from ledger.note import Checkpoint, ForgedNote, NoteError, VerifierKey, open_checkpoint
+from ledger.note import Checkpoint, ForgedNote, NoteError, VerifierKey, checkpoint_of, line_of, open_note
 from ledger.pack.archive import Archive, Fact, Write
 from ledger.pack.asked import PackAsked, Selection, moment, select
 from ledger.pack.proof import Proof, leaf_in
@@ -35,30 +36,9 @@ from settings import Store
 
 FORMAT = "hookledger-pack/1"
 COLUMNS = (
-    *(
-        "leaf",
-        "id",
-        "at",
-        "tenant",
-        "subject",
-        "seq",
-        "hook",
-        "application",
-        "activity",
-        "outcome",
-        "attempt",
-    ),
-    *(
-        "actor",
-        "acting_for",
-        "delivery",
-        "code_version",
-        "rules_hash",
-        "commitment",
-        "leaf_version",
-        "detail",
-    ),
-)
+    "leaf", "id", "at", "tenant", "subject", "seq", "hook", "application", "activity", "outcome", "attempt", "actor",
+    "acting_for", "delivery", "code_version", "rules_hash", "commitment", "leaf_version", "detail",
+)  # fmt: skip
 """Of the CSV."""
 
 Say = Callable[[int, int], None]
@@ -77,12 +57,15 @@ _BODIES = f"""
       FROM (SELECT e.delivery, min(l.number) AS number {_FROM} AND e.commitment IS NOT NULL GROUP BY e.delivery) AS c
       LEFT JOIN bodies b ON b.delivery = c.delivery ORDER BY c.number
 """
-_DAILY = """
-    SELECT note FROM (SELECT DISTINCT ON ((c.at AT TIME ZONE 'UTC')::date) c.number, c.note FROM checkpoints c
-                       ORDER BY (c.at AT TIME ZONE 'UTC')::date, c.number DESC) AS daily
+_KEPT = r"""
+    WITH handovers AS (SELECT number FROM checkpoints WHERE strpos(note, E'\nrestored ') > 0),
+         daily AS (SELECT DISTINCT ON ((at AT TIME ZONE 'UTC')::date) number FROM checkpoints
+                    ORDER BY (at AT TIME ZONE 'UTC')::date, number DESC)
+    SELECT note FROM checkpoints
+     WHERE number IN (SELECT number FROM daily UNION SELECT number FROM handovers UNION SELECT number - 1 FROM handovers)
      ORDER BY number
 """
-"""The last of each day: who keeps one a day can compare it, and so few cost nothing."""
+"""The last of each day: who keeps one a day can compare it, and so few cost nothing. What tells of a restore, and the head before."""
 
 
 class NobodyNamed(Exception):
@@ -211,7 +194,7 @@ class _Pack:
         checkpoint = notes[self.head.note]
         for name in _ENCLOSED:
             await self.archive.add(name, (_HERE / name).read_bytes())
-        await self.archive.add("keys.txt", "".join(f"{key}\n" for key in self.making.keys).encode())
+        await self.archive.add("keys.txt", "".join(f"{key}\n" for key in self._keys(notes)).encode())
         await self.archive.add("checkpoint.txt", self.head.note.encode())
         await self._checkpoints(notes)
         await self._entries()
@@ -238,24 +221,54 @@ class _Pack:
         return statement.format(more=self.selection.more)
 
     async def _notes(self) -> dict[str, Checkpoint]:
-        """The checkpoints of the pack by their notes: of each day, those that were given, and the newest last."""
-        daily = [row[0] for row in await self.beside.fetch(_DAILY)]
+        """The checkpoints of the pack by their notes: of each day, those that were given, what a restore handed over; the newest last."""
+        stored = [row[0] for row in await self.beside.fetch(_KEPT)]
+        texts = {note: self._opened(note) for note in [*stored, self.head.note]}
+        handovers = [told for text in texts.values() if (told := handover_of(text))]
+        places = {note: place for place, note in enumerate(texts, 1)}
+        for note in self.making.kept:
+            text = self._opened(note)
+            # What a restore lost is in no tree any more. The hand-over tells of it, and so does the verifier.
+            if told_of(checkpoint_of(text), handovers) is None:
+                texts.setdefault(note, text)
+        found = {note: checkpoint_of(text) for note, text in texts.items()}
+        self._must_fit(found.values())
+        return dict(sorted(found.items(), key=lambda one: (one[1].size, places.get(one[0], 0))))
+
+    def _opened(self, note: str) -> str:
+        try:
+            checkpoint_of(text := open_note(note, self.making.keys))
+            handover_of(text)
+        except ForgedNote:
+            words = "a checkpoint's signature is not of its text: run ./hookledger ledger verify"
+            raise Tampered(words) from None
+        except NoteError as wrong:
+            raise Unprovable(f"a checkpoint cannot be put into the pack: {wrong}") from None
+        return text
+
+    def _must_fit(self, checkpoints: Iterable[Checkpoint]) -> None:
         newest = self.head.checkpoint.size
-        found: dict[str, Checkpoint] = {}
-        for note in [*daily, *self.making.kept, self.head.note]:
-            try:
-                found[note] = open_checkpoint(note, self.making.keys)
-            except ForgedNote:
-                words = "a checkpoint's signature is not of its text: run ./hookledger ledger verify"
-                raise Tampered(words) from None
-            except NoteError as wrong:
-                raise Unprovable(f"a checkpoint cannot be put into the pack: {wrong}") from None
-            if found[note].size > newest:
+        roots: dict[int, bytes] = {}
+        for one in checkpoints:
+            if one.size > newest:
                 raise Tampered(
-                    f"the ledger ends at {newest} leaves, and a checkpoint is of {found[note].size}: "
+                    f"the ledger ends at {newest} leaves, and a checkpoint is of {one.size}: "
                     "run ./hookledger ledger verify --kept FILE"
                 )
-        return dict(sorted(found.items(), key=lambda one: one[1].size))
+            if roots.setdefault(one.size, one.root) != one.root:
+                raise Tampered(
+                    f"two checkpoints of {one.size} leaves sign different trees: run ./hookledger ledger verify --kept FILE"
+                )
+
+    def _keys(self, notes: Mapping[str, Checkpoint]) -> dict[str, None]:
+        """As configured, and under each name that a restore gave them: other programs know no key by another name."""
+        lines = dict.fromkeys(map(str, self.making.keys))
+        for note, checkpoint in notes.items():
+            for key in self.making.keys:
+                named = key.named(checkpoint.origin)
+                if key.name == line_of(checkpoint.origin) and _signed_by(named, note):
+                    lines[str(named)] = None
+        return lines
 
     async def _checkpoints(self, notes: Mapping[str, Checkpoint]) -> None:
         async with self.archive.member("checkpoints.jsonl") as file:
@@ -371,3 +384,11 @@ class _Pack:
     def _told(self, rows: int) -> None:
         self._done += rows
         self.say(self._done, max(self._done, self.total * self._passes))
+
+
+def _signed_by(key: VerifierKey, note: str) -> bool:
+    try:
+        open_note(note, [key])
+    except NoteError:
+        return False
+    return True

@@ -26,31 +26,12 @@ from typing import IO, Any, NamedTuple, NoReturn
 
 FORMAT = "hookledger-pack/1"
 COLUMNS = (
-    *(
-        "leaf",
-        "id",
-        "at",
-        "tenant",
-        "subject",
-        "seq",
-        "hook",
-        "application",
-        "activity",
-        "outcome",
-        "attempt",
-    ),
-    *(
-        "actor",
-        "acting_for",
-        "delivery",
-        "code_version",
-        "rules_hash",
-        "commitment",
-        "leaf_version",
-        "detail",
-    ),
-)
+    "leaf", "id", "at", "tenant", "subject", "seq", "hook", "application", "activity", "outcome", "attempt", "actor",
+    "acting_for", "delivery", "code_version", "rules_hash", "commitment", "leaf_version", "detail",
+)  # fmt: skip
 BODY_TAG = b"hookledger/body/v1\0"
+LATER = "/restored/"
+"""Parts a ledger's origin from what a restore adds to it. The keys stay; their names, and so their digests, follow the origin."""
 LONGEST = 1 << 26
 """Bytes of a line: longer ones are nobody's rows."""
 SHOWN = 20
@@ -229,13 +210,54 @@ class Key(NamedTuple):
     key: bytes
 
 
-class Checkpoint(NamedTuple):
-    """That so many leaves have this root, as somebody signed it."""
+class Head(NamedTuple):
+    """That so many leaves have this root, as a ledger of that origin says."""
 
     origin: str
     size: int
     root: bytes
+
+
+class HandOver(NamedTuple):
+    """What a ledger that came back from a backup signs first: it goes on from `old`; leaves from `begin` on are lost.
+
+    `known` is the newest head that anybody had kept of what is lost; None if nobody had.
+    """
+
+    day: str
+    old: Head
+    begin: int
+    known: Head | None
+
+    def tells_of(self, head: Head) -> bool:
+        """Whether that is a head of the line that ended here, beyond its end."""
+        return head.size > self._end(head.origin)[0]
+
+    def words(self, head: Head) -> str:
+        """What became of the leaves of such a head."""
+        end, known = self._end(head.origin)
+        told = f"leaves {end} to {head.size - 1} of it are lost: the ledger was restored from an older backup, told of on {self.day}"
+        return told + ("" if head.size <= known else f"; those from {known} on were not known of then")
+
+    def _end(self, origin: str) -> tuple[float, float]:
+        """How many leaves of that line there still are, and how many somebody knew of. No end if it is another line."""
+        if self.known and origin == self.known.origin:
+            return self.begin, self.known.size
+        end = self.old.size if origin == self.old.origin else float("inf")
+        return end, end
+
+
+class Checkpoint(NamedTuple):
+    """A head, as somebody signed it; and if it is a hand-over, what it tells of a restore."""
+
+    head: Head
     signer: str
+    handover: HandOver | None
+
+    @property
+    def size(self) -> int:
+        """Leaves."""
+        return self.head.size
 
 
 def read_key(text: str) -> Key:
@@ -259,8 +281,7 @@ def open_note(note: str, keys: Iterable[Key]) -> Checkpoint:
     lines = text.split("\n")
     if not gap or not below.endswith("\n") or len(lines) < 4:
         raise BadNote("it is no signed note")
-    known = {(key.name, key.digest): key for key in keys}
-    signer = ""
+    known, signer = list(keys), ""
     for line in below[:-1].split("\n"):
         dash, _, rest = line.partition(" ")
         name, _, encoded = rest.partition(" ")
@@ -270,7 +291,7 @@ def open_note(note: str, keys: Iterable[Key]) -> Checkpoint:
             data = b""
         if dash != "\u2014" or len(data) < 5:
             raise BadNote("a line of its signatures is none")
-        key = known.get((name, data[:4]))
+        key = next((key for key in known if _digest_under(key, name) == data[:4]), None)
         if key is None:
             continue
         if not has_signed(key.key, text.encode(), data[4:]):
@@ -284,7 +305,41 @@ def open_note(note: str, keys: Iterable[Key]) -> Checkpoint:
         raise BadNote("it is no checkpoint") from None
     if str(size) != lines[1] or size < 0 or len(root) != 32 or origin != signer:
         raise BadNote("it is no checkpoint of its signer's")
-    return Checkpoint(origin, size, root, signer)
+    return Checkpoint(Head(origin, size, root), signer, _handover(lines[3:]))
+
+
+def _digest_under(key: Key, name: str) -> bytes:
+    """What begins the key's signatures under that name: its own, or one that a restore began. Empty under any other."""
+    if key.name == name:
+        return key.digest
+    if key.name != name.partition(LATER)[0]:
+        return b""
+    return hashlib.sha256(name.encode() + b"\n\x01" + key.key).digest()[:4]
+
+
+def _handover(extensions: list[str]) -> HandOver | None:
+    """What a checkpoint's lines behind the root tell of a restore. Raises BadNote."""
+    told = dict(line.split(" ", 1) for line in extensions if " " in line)
+    if "restored" not in told:
+        return None
+    try:
+        old, lost = _head(told["old"]), told.get("lost", "").partition(" ")
+        known = _head(lost[2]) if "lost" in told else None
+        begin = int(lost[0]) if known else old.size
+    except (KeyError, ValueError):
+        raise BadNote("it tells of a restore in a form that is not known") from None
+    if len(told["restored"]) != 20 or not 0 <= begin <= old.size:
+        raise BadNote("what it tells of a restore cannot be")
+    return HandOver(told["restored"][:10], old, begin, known)
+
+
+def _head(text: str) -> Head:
+    """ORIGIN SIZE ROOT. Raises ValueError."""
+    origin, size, root = text.split(" ")
+    head = Head(origin, int(size), base64.b64decode(root, validate=True))
+    if head.size < 0 or len(head.root) != 32:
+        raise ValueError
+    return head
 
 
 # The files of the pack.
@@ -430,6 +485,8 @@ class Check:
         self.newest: Checkpoint | None = None
         self.marks: dict[int, list[Mark]] = {}
         self.compared: list[str] = []
+        self.handovers: list[HandOver] = []
+        """Restores that the keys which count have told of, in their order."""
         self.rows = self.first = self.last = self.bodies = self.gone = self.days = self.unbalanced = 0
         self.files: dict[str, File] = {}
         self._counts: dict[tuple[str, str, str], int] = {}
@@ -526,6 +583,7 @@ class Check:
         self.settle("checkpoint.txt")
         self.newest = self._note("checkpoint.txt", note, trusted)
         sizes: list[int] = []
+        heads: list[tuple[str, Checkpoint]] = []
         listed = self.file("checkpoints.jsonl")
         for line in listed.lines():
             where = f"checkpoints.jsonl, line {listed.rows}"
@@ -538,16 +596,41 @@ class Check:
             sizes.append(size)
             # Older ones may be by keys that nobody trusts any more: the tree under the newest is what they must fit.
             found = self._note(where, inner, [*trusted, *own])
-            if found and found.size != size:
+            if found is None:
+                continue
+            heads.append((where, found))
+            if found.size != size:
                 self.find("changed", where, f"it says {size} leaves, and its note {found.size}")
+            if found.handover and _has_signed_one(trusted, inner):
+                self.handovers.append(found.handover)
         self.settle("checkpoints.jsonl", listed.rows)
+        self._lines(heads)
         if self.newest:
-            head = {"origin": self.newest.origin, "size": self.newest.size, "root": self.newest.root.hex()}
-            if self.manifest["checkpoint"] != head:
+            newest = self.newest.head
+            told_head = {"origin": newest.origin, "size": newest.size, "root": newest.root.hex()}
+            if self.manifest["checkpoint"] != told_head:
                 self.find("changed", "manifest.json", "its checkpoint is not the one in checkpoint.txt")
-            if sizes[-1:] != [self.newest.size] or sizes != sorted(sizes):
+            if [found.head for _, found in heads[-1:]] != [newest] or sizes != sorted(sizes):
                 self.find("changed", "checkpoints.jsonl", "it does not end with the checkpoint of the pack")
         self._kept(trusted)
+
+    def _lines(self, heads: list[tuple[str, Checkpoint]]) -> None:
+        """Only a hand-over begins a new origin, and it names the head that it goes on from, which is in the pack."""
+        begun = {found.head.origin for _, found in heads if found.handover}
+        before: set[Head] = set()
+        for where, found in heads:
+            told, words = found.handover, ""
+            if told is None and LATER in found.head.origin and found.head.origin not in begun:
+                words = (
+                    "its origin is one that a restore begins, and no hand-over in the pack tells of a restore"
+                )
+            elif told and told.old[1:] != found.head[1:]:
+                words = "it hands over another tree than that of the head which it names"
+            elif told and told.old.size and told.old not in before:
+                words = "it hands over from a head that the ledger did not have before"
+            if words:
+                self.find("forged", where, words)
+            before.add(found.head)
 
     def _note(self, where: str, note: str, keys: list[Key]) -> Checkpoint | None:
         try:
@@ -566,7 +649,10 @@ class Check:
             except BadNote as wrong:
                 self.open.append(f"{where}: {wrong}")
                 continue
-            if self.newest and found.size > self.newest.size:
+            told = next((told for told in reversed(self.handovers) if told.tells_of(found.head)), None)
+            if told:
+                self.find("restored", where, told.words(found.head))
+            elif self.newest and found.size > self.newest.size:
                 words = (
                     f"it is of {found.size} leaves, and this pack was made when there were {self.newest.size}"
                 )
@@ -580,6 +666,8 @@ class Check:
         rows, tree, proof = self._rows(), Tree(), self.file("proof.txt")
         due = sorted(self.marks)
         row = next(rows, None)
+        if due[:1] == [0]:
+            self._meet(due.pop(0), tree)
         for line in proof.lines():
             piece = _piece(line)
             if piece is None or piece.first != tree.size or piece.first % piece.leaves:
@@ -644,7 +732,7 @@ class Check:
         for mark in self.marks[size]:
             if tree.size != size:
                 self._not_met(mark)
-            elif tree.root() != mark.checkpoint.root:
+            elif tree.root() != mark.checkpoint.head.root:
                 words = (
                     f"among leaves {self._sound} to {size - 1} of proof.txt the tree is another than it signs"
                 )
@@ -871,6 +959,14 @@ class _Beside:
             check.find("changed", name, f"{row.name} is of another delivery")
 
 
+def _has_signed_one(keys: list[Key], note: str) -> bool:
+    try:
+        open_note(note, keys)
+    except BadNote:
+        return False
+    return True
+
+
 def _piece(line: bytes) -> Piece | None:
     """A line of proof.txt; None if it is none."""
     words = line.decode("ascii", "replace").split(" ")
@@ -912,6 +1008,9 @@ def tell(check: Check) -> Iterator[str]:
         yield f"checkpoint  {check.newest.size:,} leaves, signed by {check.newest.signer}"
         yield f"rows        {check.rows:,}, each put into its RFC 8785 form, hashed, and looked for at its place in the tree"
         yield "            " + _extent(check)
+    for restore in check.handovers:
+        lost = f"; leaves {restore.begin:,} to {restore.known.size - 1:,} are lost" if restore.known else ""
+        yield f"restored    from a backup, told of on {restore.day}: the ledger goes on from {restore.old.size:,} leaves{lost}"
     if told.get("waiting"):
         yield f"            {told['waiting']:,} more were not sealed yet when it was made: they are not in it, and prove nothing"
     if told.get("bodies") is not None:
@@ -947,8 +1046,11 @@ def _extent(check: Check) -> str:
 
 
 def _verdict(check: Check) -> Iterator[str]:
-    if check.findings:
+    if any(finding.kind != "restored" for finding in check.findings):
         yield "THE PACK DOES NOT FIT"
+        return
+    if check.findings:
+        yield "THE PACK FITS, BUT ENTRIES THAT WERE SEALED ARE LOST, as the ledger itself tells"
         return
     yield "everything fits" + (", as far as it could be checked" if check.open else "")
     if not check.given and not check.compared:
@@ -967,6 +1069,10 @@ def _as_object(check: Check) -> dict[str, Any]:
         "gone": check.gone,
         "own_key": not check.given,
         "compared": check.compared,
+        "restores": [
+            {"day": told.day, "goes_on_from": told.old.size, "lost_from": told.begin if told.known else None}
+            for told in check.handovers
+        ],
         "not_checked": check.open,
         "manifest": check.found_hash or None,
         "findings": [finding._asdict() for finding in check.findings],

@@ -1,21 +1,29 @@
 """A ledger with a past: its tables lie in months long gone, and what is received can be received in one of them."""
 
 import uuid
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, date, datetime
 from typing import Any
 
+from sqlalchemy.ext.asyncio import AsyncConnection
+
 from ledger.engine import connect
-from ledger.retention import Gone, Order, drop_month
+from ledger.retention import Gone, Order, drop_month, drop_rows
 from settings.spans import FLOOR
-from tests.ledger.sealing import Ledger
+from tests.conftest import TEMPLATE
+from tests.ledger.sealing import Ledger, database
+from tests.support import Servers
+
+Drop = Callable[[AsyncConnection, Order], Awaitable[list[Gone]]]
 
 OLD = date(2024, 3, 1)
 """A month that may be dropped."""
 OLDER = date(2024, 2, 1)
 BEYOND = date(2024, 4, 1)
 """Where it ends."""
+IN_OLD = "id >= 2024030000000000 AND id < 2024040000000000"
+"""Its entries, as a condition."""
 
 _PAST = """
     DO $$ DECLARE s text; BEGIN
@@ -64,11 +72,37 @@ async def receive_in(ledger: Ledger, month: date, *logins: str, **changes: Any) 
     return receipts
 
 
+@asynccontextmanager
+async def with_past(servers: Servers) -> AsyncGenerator[Ledger]:
+    """Two months of 2024 and this one, eight entries in the older, twelve in the other, four now; all sealed. Four people."""
+    async with database(servers, TEMPLATE, short_ids=False) as ledger:
+        await give_past(ledger)
+        await receive_in(ledger, OLDER, *(f"person{n % 4}" for n in range(8)))
+        await receive_in(ledger, OLD, *(f"person{n % 4}" for n in range(12)))
+        await ledger.receive(*(f"person{n}" for n in range(4)))
+        await ledger.seal()
+        yield ledger
+
+
+async def count(ledger: Ledger, what: str) -> int:
+    """Rows of a table, with a condition if there is one."""
+    return await ledger.root.fetchval(f"SELECT count(*) FROM {what}")
+
+
 async def drop(ledger: Ledger, class_: str = "entries", beyond: date = BEYOND) -> list[Gone]:
     """As the worker does it, with the application's rights."""
+    return await _drop(ledger, drop_month, class_, beyond)
+
+
+async def rows_dropped(ledger: Ledger, class_: str) -> list[Gone]:
+    """The same of a class that does not lie in months."""
+    return await _drop(ledger, drop_rows, class_, BEYOND)
+
+
+async def _drop(ledger: Ledger, how: Drop, class_: str, beyond: date) -> list[Gone]:
     engine = connect(ledger.store.url, name="retention test", pool_size=1, statement_timeout=30)
     try:
         async with engine.begin() as connection:
-            return await drop_month(connection, Order(class_, beyond, FLOOR, "tester", "test"))
+            return await how(connection, Order(class_, beyond, FLOOR, "tester", "test"))
     finally:
         await engine.dispose()

@@ -18,33 +18,30 @@ from ledger.retention import Part, PutOff, count_rest, due_before, make_months, 
 from ledger.tree import leaf_hash
 from runtime.rebuild import rebuild
 from settings import Store
-from tests.conftest import TEMPLATE
-from tests.ledger.months import BEYOND, OLD, OLDER, drop, give_past, id_in, living_in, receive_in
-from tests.ledger.sealing import Ledger, database
+from tests.ledger.months import (
+    BEYOND,
+    IN_OLD,
+    OLD,
+    count,
+    drop,
+    id_in,
+    living_in,
+    receive_in,
+    with_past,
+)
+from tests.ledger.sealing import Ledger
 from tests.ledger.sealing import connect as connect_bare
 from tests.support import Servers
 
 
 @pytest.fixture
 async def ledger(servers: Servers) -> AsyncGenerator[Ledger]:
-    """Two months of 2024 and this one, eight entries in the older, twelve in the other, four now; all sealed."""
-    async with database(servers, TEMPLATE, short_ids=False) as ledger:
-        await give_past(ledger)
-        await receive_in(ledger, OLDER, *(f"person{n % 4}" for n in range(8)))
-        await receive_in(ledger, OLD, *(f"person{n % 4}" for n in range(12)))
-        await ledger.receive(*(f"person{n}" for n in range(4)))
-        await ledger.seal()
+    """For each test its own."""
+    async with with_past(servers) as ledger:
         yield ledger
 
 
 BADGE = Planned("badge", "badge", "{}", timedelta(0), waits=False)
-
-
-async def count(ledger: Ledger, what: str) -> int:
-    return await ledger.root.fetchval(f"SELECT count(*) FROM {what}")
-
-
-_IN_OLD = "id >= 2024030000000000 AND id < 2024040000000000"
 
 
 async def test_a_month_is_dropped_and_the_rest_still_proved(ledger: Ledger) -> None:
@@ -52,7 +49,7 @@ async def test_a_month_is_dropped_and_the_rest_still_proved(ledger: Ledger) -> N
     [gone] = await drop(ledger)
 
     assert (gone.tenant, gone.dropped) == ("as100", {"entries": 12, "deliveries": 12, "bodies": 12})
-    assert await count(ledger, f"entries WHERE {_IN_OLD}") == 0
+    assert await count(ledger, f"entries WHERE {IN_OLD}") == 0
     assert "entries_2024_03" not in {p.store + f"_{p.first:%Y_%m}" for p in await months(ledger) if p.first}
     await ledger.seal()
     verdict = await ledger.verify(kept)
@@ -100,7 +97,7 @@ async def test_what_is_needed_outlives_its_month(ledger: Ledger) -> None:
     await ledger.seal()
     [gone] = await drop(ledger)
     assert gone.dropped == {"entries": 13, "deliveries": 13, "bodies": 13}
-    assert set(await ledger.root.fetchval(f"SELECT array_agg(delivery) FROM entries WHERE {_IN_OLD}")) == {
+    assert set(await ledger.root.fetchval(f"SELECT array_agg(delivery) FROM entries WHERE {IN_OLD}")) == {
         known,
         busy,
     }
@@ -125,7 +122,7 @@ async def test_bodies_go_before_what_tells_of_them(ledger: Ledger) -> None:
     [gone] = await drop(ledger, "bodies")
 
     assert gone.dropped == {"bodies": 12}
-    assert await count(ledger, f"entries WHERE {_IN_OLD}") == 12
+    assert await count(ledger, f"entries WHERE {IN_OLD}") == 12
     assert (await ledger.verify()).findings == []
     [gone] = await drop(ledger)
     assert gone.dropped == {"entries": 12, "deliveries": 12}
@@ -173,7 +170,7 @@ async def test_what_is_not_sealed_is_not_dropped(ledger: Ledger) -> None:
 
     with pytest.raises(PutOff, match="not sealed"):
         await drop(ledger)
-    assert await count(ledger, f"entries WHERE {_IN_OLD}") == 13
+    assert await count(ledger, f"entries WHERE {IN_OLD}") == 13
 
 
 async def test_who_reads_for_long_puts_it_off(ledger: Ledger) -> None:
@@ -238,7 +235,7 @@ async def test_what_outlived_its_month_deleted_by_hand(ledger: Ledger) -> None:
     await receive_in(ledger, OLD, "busy", work=[BADGE])
     await ledger.seal()
     await dropped(ledger)
-    await ledger.sql(f"DELETE FROM entries WHERE {_IN_OLD}")
+    await ledger.sql(f"DELETE FROM entries WHERE {IN_OLD}")
 
     found = {(f.kind, f.row) for f in (await ledger.verify()).findings}
     assert ("missing", "entries of 2024-03") in found

@@ -43,8 +43,13 @@ BEGIN
 END
 $$;
 
+-- Whether a row `r` is about somebody under legal hold, as a condition. `p_subject`: the row's people, in parentheses.
+CREATE FUNCTION is_held(p_subject text) RETURNS text LANGUAGE sql IMMUTABLE
+RETURN format('EXISTS (SELECT 1 FROM public.legal_holds h WHERE h.released_at IS NULL AND h.subject IN %s)', p_subject);
+
 -- What of a month outlives it, as a condition on its rows `r`: what is needed, with the entries that tell of it; entries whose
--- delivery is of another month and still there; and the deeds of retention, which account for what is gone.
+-- delivery is of another month and still there; those about somebody under legal hold, whoever made them; and the deeds of
+-- retention, which account for what is gone.
 CREATE FUNCTION outlives(p_store text, p_from uuid, p_until uuid) RETURNS text LANGUAGE sql IMMUTABLE
 RETURN CASE p_store
     WHEN 'bodies' THEN format('r.delivery IN (SELECT n FROM public.needed_deliveries(%L, %L) AS n)', p_from, p_until)
@@ -52,7 +57,8 @@ RETURN CASE p_store
     WHEN 'entries' THEN format(
         'r.delivery IN (SELECT n FROM public.needed_deliveries(%L, %L) AS n)
          OR ((r.delivery < %L OR r.delivery >= %L) AND EXISTS (SELECT 1 FROM public.deliveries d WHERE d.id = r.delivery))
-         OR (r.hook = ''operator'' AND r.outcome = ''retention dropped'')', p_from, p_until, p_from, p_until)
+         OR (r.hook = ''operator'' AND r.outcome = ''retention dropped'')
+         OR %s', p_from, p_until, p_from, p_until, is_held('(r.subject)'))
 END;
 
 -- The stores of a class that lies in months, in the order in which receive() locks them.
@@ -201,7 +207,8 @@ BEGIN
 END
 $$;
 
--- Drops rows of tables that do not lie in months, from before that month, at most so many; and records it.
+-- Drops rows of tables that do not lie in months, from before that month, at most so many; and records it. What is about a
+-- person under legal hold stays; calls turned away and imports of files are about nobody.
 CREATE FUNCTION drop_rows(p_class text, p_beyond date, p_keep interval, p_most integer, p_actor text, p_release text)
 RETURNS TABLE (o_tenant text, o_dropped bigint) LANGUAGE plpgsql
 SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp SET lock_timeout = '500ms' AS $$
@@ -212,21 +219,24 @@ DECLARE
 BEGIN
     PERFORM must_be_over_age(p_beyond, p_keep);
     v_where := CASE p_class
-        WHEN 'work' THEN format('settled_at < %L AND delivery < %L', v_before, first_uuid(p_beyond))
-        WHEN 'faults' THEN format('at < %L', v_before)
-        WHEN 'refusals' THEN format('at < %L', v_before)
-        WHEN 'gaps' THEN format('closed_at < %L', v_before)
-        WHEN 'imports' THEN format('finished_at < %L', v_before)
+        WHEN 'work' THEN format('r.settled_at < %L AND r.delivery < %L AND NOT %s', v_before, first_uuid(p_beyond), is_held('(r.subject)'))
+        -- Told by the work or by the delivery, whichever is still there.
+        WHEN 'faults' THEN format('r.at < %L AND NOT %s', v_before, is_held(
+            '(SELECT w.subject FROM public.work w WHERE w.delivery = r.delivery AND w.activity = r.activity
+              UNION ALL SELECT d.subject FROM public.deliveries d WHERE d.id = r.delivery)'))
+        WHEN 'refusals' THEN format('r.at < %L', v_before)
+        WHEN 'gaps' THEN format('r.closed_at < %L AND NOT %s', v_before, is_held('(r.subject)'))
+        WHEN 'imports' THEN format('r.finished_at < %L', v_before)
     END;
     IF v_where IS NULL THEN RAISE EXCEPTION 'no class %', p_class USING ERRCODE = 'HL003'; END IF;
     IF p_class = 'faults' THEN
         v_tenant := 'coalesce((SELECT d.tenant FROM public.deliveries d WHERE d.id = x.delivery), ''?'')';
     END IF;
     IF p_class = 'imports' THEN
-        EXECUTE format('DELETE FROM public.import_findings WHERE import IN (SELECT id FROM public.imports WHERE %s)', v_where);
+        EXECUTE format('DELETE FROM public.import_findings WHERE import IN (SELECT r.id FROM public.imports r WHERE %s)', v_where);
     END IF;
     FOR o_tenant, o_dropped IN EXECUTE format(
-        'WITH gone AS (DELETE FROM public.%I x WHERE x.ctid = ANY (ARRAY(SELECT ctid FROM public.%I WHERE %s LIMIT %s FOR UPDATE SKIP LOCKED)) RETURNING %s AS t)
+        'WITH gone AS (DELETE FROM public.%I x WHERE x.ctid = ANY (ARRAY(SELECT r.ctid FROM public.%I r WHERE %s LIMIT %s FOR UPDATE OF r SKIP LOCKED)) RETURNING %s AS t)
          SELECT t, count(*) FROM gone GROUP BY t ORDER BY t', p_class, p_class, v_where, p_most, v_tenant) LOOP
         PERFORM record_retention(o_tenant, p_actor, p_release, p_keep, jsonb_build_object(
             'class', p_class, 'month', 'until ' || to_char(p_beyond - 1, 'YYYY-MM'), 'beyond', p_beyond,
