@@ -16,7 +16,7 @@ from commands.erasing.erase import erased
 from commands.output import as_json, console, print_lines, printable
 from commands.requested import say_asked
 from ledger.bulk import MoreThanCounted, Selection, count, find
-from ledger.erase import Blocked
+from ledger.erasable import Blocked
 from ledger.operate import NoSuchWork
 from ledger.requests import NoSuchRequest, Request, SamePerson, list_requests
 from ledger.visit import OutOfReach, visit

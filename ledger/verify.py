@@ -116,16 +116,19 @@ async def _verify(tree: Any, beside: Any, heads: Any, asked: Asked, say: Say) ->
     async def others() -> list[Finding]:
         return [finding for check in checks for finding in await run_check(beside, check, dropped)]
 
-    async with asyncio.TaskGroup() as group:
-        side = group.create_task(others())
+    side = asyncio.create_task(others())
+    try:
         await pass_.run(tree, lambda done: say(done, total))
+        beside_the_tree = await side
+    finally:
+        side.cancel()
     leafless = await read_leafless(beside)
     by_id = {line.split(b"\t", _ID + 1)[_ID]: line for line in leafless}
     explained = recomputation.end(await pass_.beyond(), by_id)
     lost = [
         Finding("restored", f"checkpoint of {k.size} leaves kept elsewhere", by.words(k)) for k, by in told
     ]
-    beside_it = [*_leafless(by_id.keys() - explained, recomputation), *side.result()]
+    beside_it = [*_leafless(by_id.keys() - explained, recomputation), *beside_the_tree]
     findings = [*recomputation.findings, *lost, *beside_it]
     named = sum(finding.leaf is not None for finding in findings)
     return Verdict(

@@ -16,20 +16,8 @@ from temporalio.service import RPCError, RPCStatusCode
 from ledger import erasures
 from ledger.certificate import Removed, hashes_of, new_code
 from ledger.engine import Connection
-from ledger.erase import (
-    Asked,
-    Blocked,
-    Elsewhere,
-    Erased,
-    Moved,
-    Standing,
-    Terms,
-    erase,
-    lock,
-    look_elsewhere,
-    remove,
-    stand,
-)
+from ledger.erasable import Blocked, Elsewhere, Moved, Standing, lock, look_elsewhere, stand
+from ledger.erase import Asked, Erased, Terms, erase, remove
 from ledger.erasures_due import Due, find_due, plan, put_off, withdraw
 from ledger.note import Signer, signer_of
 from ledger.visit import OutOfReach, visit

@@ -14,7 +14,7 @@ import httpx
 
 from ledger import erasures
 from ledger.engine import Connection
-from ledger.erase import Moved, Who
+from ledger.erasable import Moved, Who
 from ledger.erase import replay as replay_one
 from ledger.erasures import Line, Place, hash_line, read_line, write_line
 from ledger.note import NoteError, Signer, VerifierKey, verifiers_of

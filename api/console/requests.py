@@ -10,7 +10,7 @@ from api.console.reasons import LONGEST_REASON, mistake_in
 from api.problems import Problem
 from ledger.bulk import MoreThanCounted
 from ledger.engine import Engine
-from ledger.erase import Blocked
+from ledger.erasable import Blocked
 from ledger.operate import NoSuchWork
 from ledger.requests import NoSuchRequest, SamePerson, list_requests
 from runtime import four_eyes

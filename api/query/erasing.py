@@ -14,7 +14,7 @@ from api.query.formats import Page
 from api.query.parameters import from_query, read
 from ledger import legal_holds
 from ledger.engine import Engine
-from ledger.erase import Blocked, Blocker
+from ledger.erasable import Blocked, Blocker
 from ledger.erasures import kept_certificate, tenant_of_certificate
 from ledger.operate import NoSuchWork
 from runtime import four_eyes

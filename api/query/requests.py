@@ -14,7 +14,7 @@ from api.query.formats import Page
 from api.query.parameters import read
 from ledger.bulk import STATES, MoreThanCounted, Selection, State, count, find
 from ledger.engine import Engine
-from ledger.erase import Blocked
+from ledger.erasable import Blocked
 from ledger.operate import NoSuchWork
 from ledger.requests import NoSuchRequest, Request, SamePerson, list_requests
 from runtime import four_eyes

@@ -12,7 +12,7 @@ from commands.ending import stop
 from commands.erasing.person import the_one
 from commands.output import as_json, console
 from commands.requested import say_asked
-from ledger.erase import Blocked, Blocker
+from ledger.erasable import Blocked, Blocker
 from ledger.operate import NoSuchWork
 from ledger.visit import visit
 from runtime import four_eyes

@@ -193,3 +193,14 @@ def test_mistakes_in_the_configuration_are_named(
         load(path)
     assert "ledger." in str(wrong.value)
     assert KEY not in str(wrong.value)
+
+
+@pytest.mark.parametrize("table", ["bodies", "entries"])
+async def test_a_store_that_fails_halfway_ends_in_words(ledger: Ledger, place: Path, table: str) -> None:
+    await invoke(place, "seal")
+    await ledger.sql(f"ALTER TABLE {table} RENAME TO elsewhere")
+
+    broken = await invoke(place, "verify")
+
+    assert broken.exit_code == 2, (broken.output, broken.exception)
+    assert "the store" in broken.stderr

@@ -11,7 +11,7 @@ from temporalio.client import Client
 from temporalio.service import RPCError
 
 from ledger.certificate import hash_of, open_certificate
-from ledger.erase import Blocked, lock
+from ledger.erasable import Blocked, lock
 from ledger.legal_holds import place as place_hold
 from ledger.legal_holds import release as release_hold
 from ledger.note import verifiers_of
