@@ -24,6 +24,7 @@ from ledger.operate import Order
 from runtime.attributes import TENANT
 from runtime.client import OURS
 from runtime.deeds import order
+from runtime.workflows import WORKFLOWS
 from settings import Settings
 
 log = logging.getLogger(__name__)
@@ -41,7 +42,7 @@ _FIRST = timedelta(hours=1)
 """How far back the first look goes."""
 _LONGEST = timedelta(hours=6)
 """Of one look's window, so that a long absence is worked through in pieces."""
-_OURS = "'UserLifecycle', 'Watch', 'Seal', 'Reconcile'"
+_OURS = ", ".join(f"'{workflow.__name__}'" for workflow in WORKFLOWS)
 _IDENTITY = 200
 
 

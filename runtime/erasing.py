@@ -82,7 +82,7 @@ class Done:
 
     id: UUID
     erased: Erased
-    secret: str
+    secret: str = field(repr=False)
     temporal: str
     """What became of the runs, in words."""
 
@@ -93,7 +93,7 @@ class Planned:
 
     id: UUID
     due: datetime
-    secret: str
+    secret: str = field(repr=False)
 
 
 async def rehearse(settings: Settings, wish: Wish) -> Rehearsed:

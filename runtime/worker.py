@@ -33,12 +33,8 @@ from runtime.shutdown import stop_event
 from runtime.sweep import Sweep
 from runtime.vault import Vault
 from runtime.version import code_version
+from runtime.workflows import WORKFLOWS
 from settings import Settings
-from workflows.reconcile import Reconcile
-from workflows.retain import Retain
-from workflows.seal import Seal
-from workflows.user_lifecycle import UserLifecycle
-from workflows.watch import Watch
 
 log = logging.getLogger(__name__)
 
@@ -117,7 +113,7 @@ async def assemble(settings: Settings, client: Client) -> AsyncGenerator[Parts]:
             worker = Worker(
                 client,
                 task_queue=settings.temporal.task_queue,
-                workflows=[UserLifecycle, Watch, Seal, Reconcile, Retain],
+                workflows=WORKFLOWS,
                 activities=[
                     *_activities(machinery, wiring),
                     watcher.watch,
