@@ -15,7 +15,7 @@ from ledger.visit import visit
 from runtime.version import code_version
 from settings import Settings
 from settings.retention import CLASSES, IN_MONTHS
-from workflows.retain import ACTIVITY
+from workflows.retain import ACTIVITY, ALIVE
 
 log = logging.getLogger(__name__)
 
@@ -37,7 +37,18 @@ class Retainer:
     @activity.defn(name=ACTIVITY)
     async def retain(self) -> Retained:
         """One round; what was put off is for the next. Raises OutOfReach."""
-        return await retain(self._settings, BY_ITSELF)
+        beating = asyncio.create_task(_beat())
+        try:
+            return await retain(self._settings, BY_ITSELF)
+        finally:
+            beating.cancel()
+
+
+async def _beat() -> None:
+    """A statement reads a whole month: what tells that this worker lives cannot wait for its end."""
+    while True:
+        activity.heartbeat()
+        await asyncio.sleep(ALIVE.total_seconds() / 6)
 
 
 async def retain(settings: Settings, actor: str, *, rehearse: bool = False) -> Retained:

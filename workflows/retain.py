@@ -13,6 +13,8 @@ ACTIVITY = "retain"
 SUMMARY = "makes next months, drops what is over age: ./hookledger ledger retention"
 LONGEST = timedelta(hours=20)
 """For all attempts together: the next day's run takes up what is left."""
+ALIVE = timedelta(minutes=2)
+"""Without a sign of life for so long, another worker begins the round again."""
 _RETRY = RetryPolicy(initial_interval=timedelta(minutes=1), maximum_interval=timedelta(minutes=30))
 
 
@@ -27,6 +29,7 @@ class Retain:
             result_type=Retained,
             start_to_close_timeout=LONGEST,
             schedule_to_close_timeout=LONGEST,
+            heartbeat_timeout=ALIVE,
             retry_policy=_RETRY,
             summary="one round",
         )

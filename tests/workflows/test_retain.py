@@ -5,8 +5,10 @@ from pathlib import Path
 
 import pytest
 from temporalio.client import Client, ScheduleActionStartWorkflow
+from temporalio.testing import ActivityEnvironment
 
 from ledger.retained import Retained, Step
+from runtime.retaining import Retainer
 from runtime.schedules import retention_id, set_schedules
 from settings import Settings
 from tests.conftest import TEMPLATE
@@ -14,7 +16,7 @@ from tests.ledger.months import OLD, give_past, receive_in
 from tests.ledger.sealing import Ledger, database
 from tests.support import Servers, write_configuration
 from tests.workflows.lifecycle import Lifecycle
-from workflows.retain import NAME, shown
+from workflows.retain import ALIVE, NAME, shown
 
 
 @pytest.fixture
@@ -56,6 +58,24 @@ async def test_the_schedule_s_run_makes_months_and_drops(
         await ledger.root.fetchval("SELECT count(*) FROM entries WHERE actor = 'hookledger:retention'") == 1
     )
     assert (await ledger.verify()).findings == []
+
+
+async def test_a_worker_that_dies_in_a_round_is_noticed(
+    person: Lifecycle, client: Client, settings: Settings
+) -> None:
+    queue = settings.temporal.task_queue
+    handle = await client.start_workflow(NAME, id=f"{retention_id(queue)}-beats", task_queue=queue)
+    await handle.result()
+    scheduled = [
+        event.activity_task_scheduled_event_attributes
+        async for event in handle.fetch_history_events()
+        if event.HasField("activity_task_scheduled_event_attributes")
+    ]
+    assert [one.heartbeat_timeout.ToTimedelta() for one in scheduled] == [ALIVE]
+    environment, beats = ActivityEnvironment(), list[object]()
+    environment.on_heartbeat = lambda *details: beats.append(details)
+    await environment.run(Retainer(settings).retain)
+    assert beats
 
 
 def test_what_was_put_off_is_shown() -> None:
