@@ -21,6 +21,8 @@ class Field:
     required: bool
     value: str
     choices: tuple[str, ...] = ()
+    open: bool = False
+    """None of its choices may be meant, too."""
     least: int | None = None
     most: int | None = None
 
@@ -35,10 +37,12 @@ def fields(model: type[Parameters], given: Mapping[str, Any]) -> Iterator[Field]
         options = [one for one in shape.get("anyOf", [shape]) if one.get("type") != "null"]
         form: dict[str, Any] = options[0] if options else {}
         choices: tuple[str, ...] = tuple(
-            form.get("enum", ("true", "false") if form.get("type") == "boolean" else ())
+            form.get("enum", ("false", "true") if form.get("type") == "boolean" else ())
         )
         kind = "number" if form.get("type") == "integer" else _INPUTS.get(form.get("format", ""), "text")
         value = given.get(name, shape.get("default"))
+        if isinstance(value, bool):
+            value = str(value).lower()
         yield Field(
             name=name,
             label=name.replace("_", " ").capitalize() + (" (UTC)" if kind == "datetime-local" else ""),
@@ -47,6 +51,7 @@ def fields(model: type[Parameters], given: Mapping[str, Any]) -> Iterator[Field]
             required=name in required,
             value="" if value is None else _local(str(value)) if kind == "datetime-local" else str(value),
             choices=choices,
+            open=name not in required and shape.get("default") is None,
             least=form.get("minimum"),
             most=form.get("maximum"),
         )

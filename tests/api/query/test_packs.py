@@ -97,6 +97,9 @@ async def test_the_page_gives_the_same(desk: Desk, pool: Pool, store: Store, tmp
     await _sealed(pool, store)
     page = "/console/of/as100/export"
     async with signed_in(desk, "auditor", "as100") as visitor:
+        form = await visitor.get(page)
+        assert '<option value="false" selected>no</option><option value="true">yes</option>' in form.text
+        assert ">any<" not in form.text
         answer = await visitor.send(page, page, person="asha.as100")
         nobody = await visitor.send(page, page, person="nobody.at.all")
         wrong = await visitor.send(page, page, since="yesterday")
