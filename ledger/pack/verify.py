@@ -1138,7 +1138,9 @@ def main(arguments: list[str] | None = None) -> int:
         try:
             pack = Pack(Path(given.pack) if given.pack else Path(__file__).resolve().parent)
         except Damaged as wrong:
-            print(f"DAMAGED     the pack: {wrong}")
+            found = Finding("damaged", "the pack", str(wrong))
+            told = json.dumps({"fits": False, "findings": [found._asdict()]}, ensure_ascii=False)
+            print(told if given.json else f"DAMAGED     {found.where}: {found.words}")
             return 1
         check = Check(pack, keys, kept, given.manifest.strip().lower())
         check.run()

@@ -307,6 +307,8 @@ def test_an_archive_that_is_cut_off(files: Files, folder: Path, part: float) -> 
 
     verdict = verified(folder, "pack.zip")
     assert (verdict.code, "DAMAGED" in verdict.words) == (1, True)
+    told = verified(folder, "pack.zip", "--json").told
+    assert (told["fits"], told["findings"][0]["kind"]) == (False, "damaged")
 
 
 def test_an_archive_with_a_bit_turned(files: Files, folder: Path) -> None:
