@@ -11,7 +11,7 @@ ENVIRONMENT := .venv/.synced
 RUN := .venv/bin/python -m
 
 .DEFAULT_GOAL := help
-.PHONY: help dev test check format bench bench-quick clean reset
+.PHONY: help dev test check format bench bench-quick chaos chaos-long clean reset
 
 help:  ## Lists these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -37,6 +37,12 @@ bench: $(ENVIRONMENT)  ## Measures against the bare references; the last line is
 
 bench-quick: $(ENVIRONMENT)  ## Races and storms in under a minute, with wider noise
 	@$(RUN) bench --quick $(ARGS)
+
+chaos: $(ENVIRONMENT)  ## Breaks everything at random under 2,000 hooks (5 minutes); the last line is one JSON object
+	@$(RUN) chaos $(ARGS)
+
+chaos-long: $(ENVIRONMENT)  ## The same with 20,000 hooks and 60 faults (25 minutes)
+	@$(RUN) chaos --hooks 20000 --faults 60 $(ARGS)
 
 clean:  ## Removes caches; the environment and the data stay
 	@rm -rf .pytest_cache .ruff_cache .import_linter_cache .hypothesis

@@ -29,6 +29,7 @@ from rules.decision import DecisionTools
 from runtime.bell import Bell
 from runtime.client import connect
 from runtime.configuration import compiled
+from runtime.spool import open_spool
 from runtime.version import code_version
 from settings import Settings
 
@@ -50,8 +51,9 @@ def make_app(settings: Settings) -> HookPaths:
         version = code_version(tuple(registry()))
         tools = DecisionTools(httpx.AsyncClient(timeout=settings.api.deadline, follow_redirects=False))
         app.state.pool = pool
+        spool = open_spool(settings)
         app.state.receiver = receiver = Receiver(
-            settings, compiled(settings), verifier, planner, bell, pool, tools, version
+            settings, compiled(settings), verifier, planner, bell, pool, tools, version, spool
         )
         background = Background(receiver, bell, pool)
         notes = asyncio.create_task(background.run())
@@ -66,6 +68,8 @@ def make_app(settings: Settings) -> HookPaths:
             with contextlib.suppress(asyncio.CancelledError):
                 await notes
             await background.stop()
+            if spool is not None:
+                await spool.close()
             await verifier.close()
             await tools.http.aclose()
             with contextlib.suppress(TimeoutError):

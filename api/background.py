@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from activities._registry import registry
 from api.late import Recorder
 from api.receive import Receiver
+from api.replaying import Replayer
 from ledger.asked import keep_rules
 from ledger.engine import Pool, StoreErrors
 from ledger.refusals import write_refusals
@@ -36,6 +37,7 @@ class Background:
         self._bell = bell
         self._pool = pool
         self._recorder = Recorder(receiver, pool)
+        self._replayer = Replayer(receiver, self._recorder, receiver.spool, pool) if receiver.spool else None
         self._kept: set[tuple[str, str]] = set()
         self._loaded: dict[str, str] = {}
         self._refreshed: Mapping[str, Policy] | None = None
@@ -65,12 +67,15 @@ class Background:
 
     async def _record(self) -> bool:
         """Whether more answers wait that could be recorded now."""
+        more = False
         try:
+            if self._replayer is not None:
+                more = await self._replayer.replay_some()
             await self._recorder.record_some()
         except StoreErrors as wrong:
-            log.warning("degraded answers wait on: %s", type(wrong).__name__)
+            log.warning("answers given without the store wait on: %s", type(wrong).__name__)
             return False
-        return bool(self._receiver.unrecorded)
+        return more or bool(self._receiver.unrecorded)
 
     async def write_notes(self) -> None:
         """Who was rung, who was turned away. Losing it costs a needless ring."""

@@ -6,6 +6,7 @@ import asyncpg
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from api.receive import Receiver
 from ledger.engine import Pool, StoreErrors
 
 
@@ -23,5 +24,25 @@ async def ready(request: Request) -> Response:
     except asyncpg.UndefinedTableError:
         return JSONResponse({"status": "not ready", "store": "not migrated: run ./hookledger migrate"}, 503)
     except StoreErrors:
-        return JSONResponse({"status": "not ready", "store": "out of reach"}, 503)
-    return JSONResponse({"status": "ready", "store": "ok"})
+        receiver: Receiver = request.app.state.receiver
+        spool = _spool(receiver)
+        if spool is None:
+            return JSONResponse({"status": "not ready", "store": "out of reach"}, 503)
+        full = spool["free"] < receiver.settings.api.max_body
+        status = "not ready" if full else "ready"
+        return JSONResponse({"status": status, "store": "out of reach", "spool": spool}, 503 if full else 200)
+    spool = _spool(request.app.state.receiver)
+    return JSONResponse({"status": "ready", "store": "ok"} | ({"spool": spool} if spool else {}))
+
+
+def _spool(receiver: Receiver) -> dict[str, float] | None:
+    """What waits to be recorded: records, bytes, the age of the oldest in seconds, and the bytes left."""
+    if receiver.spool is None:
+        return None
+    figures = receiver.spool.figures()
+    return {
+        "records": figures.records,
+        "bytes": figures.octets,
+        "oldest": round(figures.age, 1),
+        "free": receiver.spool.free(),
+    }

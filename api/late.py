@@ -36,13 +36,13 @@ from rules.opinion import Opinion
 
 log = logging.getLogger(__name__)
 
-_WITHIN = 10.0
+WITHIN = 10.0
 """Seconds for one record."""
 _AT_ONCE = 200
 """Recorded between two looks at other things."""
 _LEAST_HOLD = timedelta(minutes=1)
 """Two people let through with one value must find each other, however long the store was away."""
-_NEVER = (
+NEVER = (
     asyncpg.DataError,
     asyncpg.IntegrityConstraintViolationError,
     asyncpg.ProgramLimitExceededError,
@@ -72,9 +72,9 @@ class Recorder:
             if (late := self._waiting.first()) is None:
                 break
             try:
-                async with asyncio.timeout(_WITHIN):
-                    await self._record(late)
-            except _NEVER as wrong:
+                async with asyncio.timeout(WITHIN):
+                    await self.record(late)
+            except NEVER as wrong:
                 log.error("degraded: %s cannot be stored (%s)", late.heard.receipt, type(wrong).__name__)
             except StoreErrors:
                 raise
@@ -87,7 +87,8 @@ class Recorder:
             await receive(self._pool, self._of_nobody(told))
             self._waiting.forget(told)
 
-    async def _record(self, late: Late) -> None:
+    async def record(self, late: Late, rules_hash: str | None = None) -> None:
+        """One answer. `rules_hash`: of the rules by which it was given, if they may have changed since."""
         heard = _whole(late)
         plain = self._receiver.opinion(heard, None, late.said)
         question = Question(heard.request, heard.user, heard.tenant, heard.policy, plain)
@@ -98,6 +99,7 @@ class Recorder:
         delivery = replace(
             self._receiver.deliveries.of(heard, question, late.verdict),
             codes=late.codes,
+            rules_hash=rules_hash or heard.policy.hash,
             brake=None,
             twin=None,
             sealed=None,

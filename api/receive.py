@@ -23,6 +23,7 @@ from api.heard import Heard
 from api.problems import Problem, respond
 from api.refusals import Refusals
 from api.shape import request_of
+from api.spooled import Answer, Event, write
 from api.unrecorded import Late, Unrecorded, now
 from hooks.facts import platform_id
 from hooks.hook import Hook, Json, Kind, Question, Ruling
@@ -32,15 +33,21 @@ from rules.before import known_before
 from rules.consulting import consult
 from rules.decision import DecisionTools
 from rules.expressions import Asked
+from rules.normal import login as normal_login
 from rules.opinion import Opinion
 from rules.policy import Policy
 from runtime.bell import Bell, Ring
+from runtime.spool import NoRoom, Spool
 from settings import Settings
 
 log = logging.getLogger(__name__)
 
 _SAID_IN_TIME = 0.9
 """Share of the deadline after which the answer is given without the store."""
+_LOOK = 0.02
+"""Seconds between two looks whether something of a person is still in the spool."""
+_ON_DISK_WITHIN = 2.0
+"""Seconds for the spool's disk."""
 _RETRY = {"Retry-After": "2"}
 _STRANGER = "The token was not accepted; on the receiver, ./hookledger doctor says why."
 _NOTHING = b'{"response":{}}'
@@ -74,6 +81,7 @@ class Receiver:
         pool: Pool,
         tools: DecisionTools,
         version: str,
+        spool: Spool | None = None,
     ) -> None:
         self.settings = settings
         self.policies = policies
@@ -83,6 +91,7 @@ class Receiver:
         self.bell = bell
         self.pool = pool
         self.version = version
+        self.spool = spool
         self.deliveries = Deliveries(settings, planner, version)
         self.breaker = Breaker()
         self.refusals = Refusals()
@@ -129,11 +138,11 @@ class Receiver:
                 if heard is None:
                     raise Problem(408, "too_slow", "The call did not arrive within the deadline.") from None
                 if course.queued:
-                    return self._crowded(heard, course)
+                    return await self._crowded(heard, course)
                 if not course.waited:
                     self.breaker.failed()
-                log.error("store: no answer within the deadline")
-                return self._unavailable(heard, course)
+                    log.error("store: no answer within the deadline")
+                return await self._unavailable(heard, course)
         except Problem as problem:
             if caller is not None:
                 words = problem.detail
@@ -171,10 +180,13 @@ class Receiver:
     async def _rule(self, heard: Heard, course: _Course) -> Response:
         """Decides, records, answers; rings once the answer is certain."""
         hook = heard.hook
-        if self.breaker.is_open:
+        spooling = self.spool is not None and self.spool.waits
+        if (spooling and hook.unavailable is None) or self.breaker.is_open:
             if hook.unavailable is not None:
                 course.said = await self._consulted(heard, None)
-            return self._unavailable(heard, course)
+            return await self._unavailable(heard, course)
+        if spooling:
+            await self._until_recorded(heard, course)
         try:
             if hook.name in heard.policy.knowing:
                 course.before = await self._in_turn(heard, course, lambda: self.last_known(heard))
@@ -187,11 +199,11 @@ class Receiver:
             log.warning("not storable: %s (%s)", heard.receipt, wrong.sqlstate)
             raise Problem(422, "not_storable", "The body holds a value that cannot be stored.") from None
         except Full:
-            return self._crowded(heard, course)
+            return await self._crowded(heard, course)
         except StoreErrors as wrong:
             self.breaker.failed()
             log.error("store: %s (%s)", type(wrong).__name__, getattr(wrong, "sqlstate", None))
-            return self._unavailable(heard, course)
+            return await self._unavailable(heard, course)
         self.breaker.succeeded()
         if got.planned:
             self.ring(delivery, got)
@@ -245,30 +257,73 @@ class Receiver:
             urgent=not self.planner.only_bookkeeping(delivery.work),
         )
 
-    def _unavailable(self, heard: Heard, course: _Course) -> Response:
-        """Decisions have an answer for this, which is kept until it can be recorded; events are the caller's to know about."""
+    async def _until_recorded(self, heard: Heard, course: _Course) -> None:
+        """Decisions ask the store, once it knows what was spooled of the same person. The caller bounds the time."""
+        if self.spool is None:
+            return
+        tenant, names = heard.caller.tenant, _names(heard)
+        course.waited = True
+        while self.spool.waits and self.spool.waits_for(tenant, *names):  # noqa: ASYNC110 - it may be another process that records
+            await asyncio.sleep(_LOOK)
+        course.waited = False
+
+    async def _unavailable(self, heard: Heard, course: _Course) -> Response:
+        """What is answered without the store is kept until it can be recorded."""
         hook = heard.hook
-        if hook.unavailable is None:
-            words = "The ledger is out of reach: the hook may not have been recorded."
-            raise Problem(503, "store_unavailable", words, _RETRY)
         opinion = self.opinion(heard, course.before, course.said)
         question = self._question(heard, opinion)
+        if hook.unavailable is None:
+            return await self._spooled(heard, question)
         decision = hook.unavailable(question)
         refused = opinion.refusal if decision.verdict == "refused" else None
         codes = (f"rule:{refused.rule}",) if refused else ()
         if hook.about_user:
             stub = replace(heard, request={}, user={}, raw=b"", only_request=True)
-            self.unrecorded.add(
-                Late(stub, self.deliveries.kept(heard), decision.verdict, codes, course.said, now())
-            )
+            late = Late(stub, self.deliveries.kept(heard), decision.verdict, codes, course.said, now())
+            await self._keep(heard, late)
         return _json(hook.answer(question, decision, Ruling(decision.verdict, codes)))
 
-    def _crowded(self, heard: Heard, course: _Course) -> Response:
+    async def _spooled(self, heard: Heard, question: Question) -> Response:
+        """Events are taken once they are on this host's disk, else they are the caller's to know about."""
+        words = "The ledger is out of reach: the hook may not have been recorded."
+        if self.spool is None:
+            raise Problem(503, "store_unavailable", words, _RETRY)
+        decision = heard.hook.decide(question)
+        event = Event(self.deliveries.of(heard, question, decision.verdict), now())
+        try:
+            await self._append(self.spool, heard, event)
+        except (NoRoom, TimeoutError):
+            log.error("spool: no room for %s", heard.receipt)
+            raise Problem(503, "store_unavailable", words, _RETRY) from None
+        return _json(heard.hook.answer(question, decision, Ruling(decision.verdict)))
+
+    async def _keep(self, heard: Heard, late: Late) -> None:
+        """On disk, else in memory."""
+        if self.spool is not None:
+            try:
+                await self._append(self.spool, heard, Answer.of(late))
+                return
+            except (NoRoom, TimeoutError):
+                log.error("spool: no room for %s", heard.receipt)
+        self.unrecorded.add(late)
+
+    async def _append(self, spool: Spool, heard: Heard, record: Event | Answer) -> None:
+        places = spool.places(heard.caller.tenant, *_names(heard))
+        async with asyncio.timeout(_ON_DISK_WITHIN):
+            await spool.append(write(record), round(record.at.timestamp() * 1e6), places)
+
+    async def _crowded(self, heard: Heard, course: _Course) -> Response:
         """The tenant has all that it may have of the store: its decisions are answered as without one."""
         if heard.hook.unavailable is None:
             words = "The tenant has more hooks under way than its share: this one was not recorded."
             raise Problem(429, "too_many", words, _RETRY)
-        return self._unavailable(heard, course)
+        return await self._unavailable(heard, course)
+
+
+def _names(heard: Heard) -> tuple[str | None, str | None]:
+    """What a person is found by in the spool."""
+    login, number = heard.user.get("login"), platform_id(heard.user)
+    return (normal_login(login) if isinstance(login, str) else None), number
 
 
 _READ = frozenset(

@@ -1,12 +1,16 @@
 """Records an answer that was given without the store, once the store is back; its checks are made now."""
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from ledger.degraded import TURNED_AWAY
 from ledger.engine import Pool, Session
-from ledger.receive import Delivery, Receipt, locks, receive
+from ledger.receive import Delivery, Note, Receipt, locks, receive
+
+SPOOLED = "spooled"
+"""The entry beside an event's own that was answered while the store was away: when, and that order is by receipt here."""
 
 _LOCK = "SELECT pg_advisory_xact_lock(k) FROM unnest($1::bigint[]) AS k"
 
@@ -46,6 +50,7 @@ _TOLD = """
        AND NOT EXISTS (SELECT 1 FROM entries e WHERE e.subject IS NOT DISTINCT FROM d.subject AND e.delivery = d.id
                           AND e.activity IS NULL AND e.outcome = ($4::text[])[1])
 """
+_STORED = "SELECT EXISTS (SELECT 1 FROM deliveries d WHERE d.id = $1 AND d.tenant = $2)"
 _FREE = "DELETE FROM holds WHERE delivery = $1 AND tenant = $2"
 
 
@@ -101,6 +106,22 @@ async def record_late(
             await _note(session, judged)
             return None
         return await receive(session, judged)
+
+
+async def record_spooled(pool: Pool, delivery: Delivery, answered_at: datetime) -> Receipt | None:
+    """Records an event that was answered while the store was away. None: it had been stored all the same.
+
+    A repeat is not suspected: what came minutes apart is recorded within milliseconds. Raises one of
+    ledger.engine.StoreErrors.
+    """
+    note = Note(SPOOLED, json.dumps({"answered": answered_at.isoformat()}))
+    whole = replace(delivery, twin=None, notes=[*delivery.notes, note])
+    async with pool.acquire() as session, session.transaction():
+        # Whoever is still storing it holds these.
+        await session.execute(_LOCK, locks(whole))
+        if await session.fetchval(_STORED, whole.id, whole.tenant):
+            return None
+        return await receive(session, whole, locked=True)
 
 
 async def _note(session: Session, delivery: Delivery) -> None:

@@ -21,6 +21,7 @@ from settings.query import Query
 from settings.references import Free, Referenced, ReferencedIfThere
 from settings.rules import Attribute, Code, Mode, Rules, looks_like
 from settings.sealing import Evidence
+from settings.spool import Spool
 from settings.table import Table
 from settings.tls import Tls
 from settings.windows import Watch, Windows
@@ -233,6 +234,7 @@ class Settings(Table):
     watch: Watch = Watch()
     query: Query = Query()
     ledger: Evidence = Evidence()
+    spool: Spool = Spool()
     activities: dict[str, dict[str, Free]] = Field(default_factory=dict[str, dict[str, Any]], repr=False)
 
     @field_validator("fingerprint_key")

@@ -16,6 +16,7 @@ from commands.doctor.servers import (
     look_at_temporal,
     look_at_tls,
 )
+from commands.doctor.spool import look_at_spool
 from commands.times import ago
 from hooks import by_name
 from ledger.overview import Standing
@@ -39,7 +40,17 @@ async def look(settings: Settings) -> Report:
     known = standings or {}
     strangers = known.get(STRANGER, Standing())
     heard = any(known[name].last_delivery for name in settings.tenants if name in known)
-    checks = [store, *sealing, *months, *temporal, listener, look_at_tls(settings.api), query, *keys]
+    checks = [
+        store,
+        *sealing,
+        *months,
+        *look_at_spool(settings),
+        *temporal,
+        listener,
+        look_at_tls(settings.api),
+        query,
+        *keys,
+    ]
     checks += _strangers(strangers, heard, now)
     return Report(
         at=now,

@@ -32,6 +32,20 @@ def doctor(tenant: Tenant = None, as_json: AsJson = False) -> None:
 
 
 @app.command(rich_help_panel=_LOOK)
+def spool(
+    check: Annotated[bool, typer.Option("--check", help="Read every record.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Shows what this host's apis answered while the store was away and could not record yet.
+
+    Exit codes: 0 nothing is wrong, 1 something cannot be read or recorded, 2 there is no spool here.
+    """
+    from commands.spool import show
+
+    show(load(), check=check, as_object=as_json)
+
+
+@app.command(rich_help_panel=_LOOK)
 def activities(as_json: AsJson = False) -> None:
     """Lists the activities: on which hooks they are planned, with which options, from which file."""
     from commands.planned import run

@@ -6,9 +6,12 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal, TextIO
+from typing import Any, Literal, TextIO, cast
 
 Kind = Literal["probe", "story", "duplicate", "bad body", "rival", "stranger"]
+
+
+_PASSWORDS = frozenset({"password", "passwordText"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +59,17 @@ def open_record(path: Path | None) -> Generator[Recorder]:
 
 
 def hash_without_password(request: dict[str, Any]) -> str:
-    """SHA-256, in hex, of the compact JSON body `{"request":…}` without `passwordText`."""
-    told = {key: value for key, value in request.items() if key != "passwordText"}
-    return hashlib.sha256(encode(told)).hexdigest()
+    """SHA-256, in hex, of the compact JSON body `{"request":…}` without what is named as a password, at any depth."""
+    return hashlib.sha256(encode(_without_passwords(request))).hexdigest()
+
+
+def _without_passwords(value: Any) -> Any:
+    if isinstance(value, dict):
+        members = cast("dict[str, Any]", value).items()
+        return {key: _without_passwords(part) for key, part in members if key not in _PASSWORDS}
+    if isinstance(value, list):
+        return [_without_passwords(part) for part in cast("list[Any]", value)]
+    return value
 
 
 def encode(request: dict[str, Any]) -> bytes:

@@ -16,6 +16,7 @@ PACKAGES = (
     "activities",
     "api",
     "bench",
+    "chaos",
     "commands",
     "dev",
     "decisions",

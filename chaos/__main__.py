@@ -1,0 +1,93 @@
+"""`python -m chaos`: breaks, judges, shows what happened on standard error, prints one JSON object as its last line."""
+
+import asyncio
+import json
+import secrets
+import sys
+from dataclasses import asdict
+from random import Random
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TextColumn,
+    TimeElapsedColumn,
+)
+from rich.table import Table
+
+from chaos import faults as trouble
+from chaos.faults import Happened
+from chaos.stack import ChaosError, stack
+from chaos.traffic import Traffic, wait
+from chaos.verdict import judge
+from dev.processes import StackError
+from dev.simulate.options import SEEDS
+
+_console = Console(stderr=True)
+_PAUSE = (1.0, 4.0)
+"""Seconds in which nothing breaks, between two faults."""
+
+
+def main(
+    hooks: Annotated[int, typer.Option(min=100, help="At least so many are sent.")] = 2_000,
+    faults: Annotated[int, typer.Option(min=1, help="At least so many things break.")] = 12,
+    seed: Annotated[int | None, typer.Option(help="The same seed breaks the same things.")] = None,
+    keep: Annotated[bool, typer.Option(help="Leave data and logs under .hookledger/.")] = False,
+) -> None:
+    """Runs two apis, two workers, Temporal and Postgres, breaks them while hooks come in, and looks what is left.
+
+    Exit codes: 0 nothing was lost, missing, doubled or out of order; 1 something was; 2 the run could not be made.
+    """
+    seed = secrets.randbelow(SEEDS // 2) if seed is None else seed
+    chance = Random(seed)
+    chosen = trouble.chosen(faults, chance)
+    rate = hooks / (sum(fault.seconds for fault in chosen) + faults * sum(_PAUSE) / 2)
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
+    try:
+        with Progress(*columns, console=_console) as progress, stack(keep) as running:
+            breaking = progress.add_task(f"seed {seed}", total=faults)
+            sending = progress.add_task("hooks", total=hooks)
+            traffic = Traffic(running, seed, max(rate, 8.0))
+            happened: list[Happened] = []
+            for fault in chosen:
+                wait(chance.uniform(*_PAUSE), traffic)
+                progress.update(breaking, description=fault.name)
+                happened.append(trouble.happen(fault, running, chance))
+                progress.update(breaking, advance=1)
+                progress.update(sending, completed=traffic.sent())
+            while traffic.sent() < hooks:
+                wait(1.0, traffic)
+                progress.update(sending, completed=traffic.sent())
+            traffic.end()
+            progress.update(breaking, description="settling")
+            verdict = asyncio.run(judge(running, traffic.lines(), happened))
+    except (ChaosError, StackError) as wrong:
+        _console.print(str(wrong), style="red", markup=False)
+        raise typer.Exit(2) from None
+    _console.print(_table(happened))
+    print(json.dumps({"seed": seed, **asdict(verdict)}))
+    if not verdict.clean:
+        raise typer.Exit(1)
+
+
+def _table(happened: list[Happened]) -> Table:
+    table = Table("fault", "seconds", title="What broke")
+    for fault in happened:
+        table.add_row(fault.name, f"{fault.over - fault.begun:.1f}")
+    return table
+
+
+if __name__ == "__main__":
+    sys.argv[0] = "python -m chaos"
+    typer.run(main)

@@ -1,0 +1,223 @@
+"""Holds what the platform was answered against what the ledger says, after the dust has settled."""
+
+import asyncio
+import json
+import time
+from bisect import bisect_right
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import pairwise
+from typing import Any
+
+from chaos.faults import DISK_FULL, Happened
+from chaos.stack import ChaosError, Stack
+from dev.simulate.record import hash_without_password
+from dev.simulate.stories import EVENTS
+from ledger.engine import connect_to_read
+from rules.normal import login as normal_login
+from settings import Store
+
+LATE = 2000.0
+"""Milliseconds: DESIGN §3, the deadline for the whole."""
+_MEMORY = 5.0
+"""Seconds after a fault in which what it broke may still come to light: a lease that runs out, a retry."""
+
+_NOT_WHOLE = frozenset({"policymap"})
+"""Hooks of which the ledger keeps the inputs only (DESIGN §6): they are counted, not compared."""
+
+Key = tuple[str, str, str]
+"""Who, which hook, and the SHA-256 of what was sent without its password."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """One delivery as the ledger has it."""
+
+    login: str
+    seq: int
+    hook: str
+    digest: str
+
+    @property
+    def key(self) -> Key:
+        return self.login, self.hook, self.digest
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The figures. Each of the first group but `sent` and `answered` must be 0."""
+
+    sent: int
+    answered: int
+    lost: int
+    invented: int
+    effects_missing: int
+    effects_doubled: int
+    order_breaks: int
+    unbalanced: int
+    effects_repeated: int
+    """Calls to the other system that came again because something died between the call and its settlement."""
+    faults: int
+    kills: int
+    late_answers: int
+    unanswered: int
+
+    @property
+    def clean(self) -> bool:
+        """Whether nothing was lost, doubled or disordered."""
+        bad = (self.lost, self.invented, self.effects_missing, self.effects_doubled, self.order_breaks)
+        return not any((*bad, self.unbalanced))
+
+
+_DELIVERIES = """
+SELECT h.value AS login, d.seq, d.hook, b.body FROM deliveries d JOIN bodies b ON b.delivery = d.id
+  JOIN LATERAL (SELECT value FROM handles WHERE kind = 'login' AND subject = d.subject ORDER BY since LIMIT 1) h ON true
+ ORDER BY d.subject, d.seq
+"""
+_LANES = """
+SELECT count(*) FROM (
+    SELECT e.seq, lag(e.seq) OVER (PARTITION BY e.subject, w.lane ORDER BY e.id) AS before
+      FROM entries e JOIN work w ON w.delivery = e.delivery AND w.activity = e.activity
+     WHERE e.activity LIKE 'chaos%' AND e.outcome <> 'retired') s
+ WHERE s.seq < s.before
+"""
+_UNBALANCED = """
+SELECT (SELECT count(*) FROM (SELECT 1 FROM entries WHERE activity IS NOT NULL
+                               GROUP BY delivery, activity HAVING count(*) > 1) twice)
+     + (SELECT count(*) FROM work w WHERE w.outcome IS DISTINCT FROM 'duplicate' AND (w.settled_at IS NULL OR NOT EXISTS (
+            SELECT 1 FROM entries e WHERE e.delivery = w.delivery AND e.activity = w.activity)))
+     + (SELECT count(*) FROM subjects s
+         WHERE s.seq <> (SELECT count(*) FROM deliveries d WHERE d.subject = s.id))
+"""
+_PLANNED = """
+SELECT w.delivery::text || ':' || w.activity AS key, w.activity FROM work w
+ WHERE w.activity = ANY ($1) AND w.outcome NOT IN ('duplicate', 'retired', 'unconfirmed')
+"""
+_UNPLANNED = """
+SELECT count(*) FROM deliveries d, (VALUES ('postCreateUser', 'chaos_badge'), ('postUpdateUser', 'chaos_ticket'),
+                                           ('postProvision', 'chaos_ticket')) AS due (hook, activity)
+ WHERE d.hook = due.hook
+   AND NOT EXISTS (SELECT 1 FROM work w WHERE w.delivery = d.id AND w.activity = due.activity)
+"""
+_OPEN = "SELECT count(*) FROM work WHERE settled_at IS NULL"
+_IN_STORE = ("chaos_badge", "chaos_later")
+_ELSEWHERE = ("chaos_ticket",)
+
+
+async def judge(stack: Stack, lines: Iterable[Mapping[str, Any]], faults: Sequence[Happened]) -> Verdict:
+    """Waits until no work is open, then compares. Raises ChaosError if that never comes."""
+    # Straight to Postgres as its superuser: what is read must not depend on what is judged.
+    store = Store(url=stack.postgres.url("postgres", stack.database.name))
+    ledger = await connect_to_read(store, "chaos")
+    try:
+        await _until_settled(ledger, stack)
+        return await _compare(ledger, stack, list(lines), faults)
+    finally:
+        await ledger.close()
+
+
+async def _until_settled(ledger: Any, stack: Stack, within: float = 240.0) -> None:
+    until = time.monotonic() + within
+    while True:
+        stack.check()
+        spooled = sum(size.stat().st_size for size in (stack.home / "spool").rglob("*.spool"))
+        left = await ledger.fetchval(_OPEN)
+        if not left and not spooled:
+            return
+        if time.monotonic() > until:
+            raise ChaosError(
+                f"{left} pieces of work and {spooled} bytes in the spool are still open after {within:.0f} s"
+            )
+        await asyncio.sleep(0.5)
+
+
+async def _compare(
+    ledger: Any, stack: Stack, lines: list[Mapping[str, Any]], faults: Sequence[Happened]
+) -> Verdict:
+    told = [line for line in lines if line["user"] is not None and line["body_sha256"] is not None]
+    stored = [_stored(row) for row in await ledger.fetch(_DELIVERIES)]
+    sent, answered = Counter(map(_key, told)), Counter(_key(line) for line in told if _is_answered(line))
+    known = Counter(delivery.key for delivery in stored)
+    in_store, elsewhere = await _effects(ledger, stack, faults)
+    return Verdict(
+        sent=len(lines),
+        answered=sum(_is_answered(line) for line in lines),
+        lost=(answered - known).total(),
+        invented=(known - sent).total(),
+        effects_missing=in_store[0] + elsewhere[0] + int(await ledger.fetchval(_UNPLANNED)),
+        effects_doubled=in_store[1] + elsewhere[1],
+        order_breaks=order_breaks([line for line in told if not without_disk(line, faults)], stored)
+        + int(await ledger.fetchval(_LANES)),
+        unbalanced=int(await ledger.fetchval(_UNBALANCED)),
+        effects_repeated=elsewhere[2],
+        faults=len(faults),
+        kills=sum(fault.kills for fault in faults),
+        late_answers=sum((line["milliseconds"] or 0) > LATE for line in lines),
+        unanswered=sum(not _is_answered(line) for line in lines),
+    )
+
+
+def _is_answered(line: Mapping[str, Any]) -> bool:
+    return line["status"] is not None and 200 <= line["status"] < 300
+
+
+def _key(line: Mapping[str, Any]) -> Key:
+    hook = line["hook"].lower()
+    return normal_login(line["user"]), hook, "" if hook in _NOT_WHOLE else line["body_sha256"]
+
+
+def _stored(row: Mapping[str, Any]) -> Stored:
+    hook = row["hook"].lower()
+    whole = "" if hook in _NOT_WHOLE else hash_without_password(json.loads(row["body"])["request"])
+    return Stored(row["login"], row["seq"], hook, whole)
+
+
+def order_breaks(told: Iterable[Mapping[str, Any]], stored: Iterable[Stored]) -> int:
+    """Answered hooks of a person that the ledger has in another order than the one in which they were answered.
+
+    Each answered hook takes the first place of its like behind the one before it; where there is none, order broke.
+    A hook that was not answered may stand anywhere or nowhere.
+    """
+    places: dict[Key, list[int]] = defaultdict(list)
+    for delivery in stored:
+        places[delivery.key].append(delivery.seq)
+    at: Counter[str] = Counter()
+    breaks = 0
+    for line in told:
+        if not _is_answered(line):
+            continue
+        key = _key(line)
+        behind = bisect_right(places[key], at[key[0]])
+        if behind < len(places[key]):
+            at[key[0]] = places[key][behind]
+        elif places[key]:
+            breaks += 1
+    return breaks
+
+
+def without_disk(line: Mapping[str, Any], faults: Iterable[Happened]) -> bool:
+    """Whether a decision was answered with neither store nor disk: it is recorded later, from memory, in no order."""
+    at = datetime.fromisoformat(line["at"]).timestamp()
+    full = any(fault.name == DISK_FULL and fault.begun <= at <= fault.over for fault in faults)
+    return full and line["hook"] not in EVENTS
+
+
+async def _effects(
+    ledger: Any, stack: Stack, faults: Sequence[Happened]
+) -> tuple[tuple[int, int], tuple[int, int, int]]:
+    """Missing and doubled in the store; missing, doubled and excusably repeated elsewhere."""
+    done = Counter(row["key"] for row in await ledger.fetch("SELECT key FROM chaos_effects"))
+    planned = {row["key"] for row in await ledger.fetch(_PLANNED, list(_IN_STORE))}
+    outside = {row["key"] for row in await ledger.fetch(_PLANNED, list(_ELSEWHERE))}
+    calls = stack.wires.desk.calls
+    doubled = repeated = 0
+    for times in calls.values():
+        for first, again in pairwise(times):
+            if any(fault.begun <= again and first <= fault.over + _MEMORY for fault in faults):
+                repeated += 1
+            else:
+                doubled += 1
+    in_store = len(planned - done.keys()), sum(n - 1 for n in done.values())
+    return in_store, (len(outside - calls.keys()), doubled, repeated)

@@ -1,0 +1,206 @@
+"""Events while the store is away are kept on disk and recorded afterwards, in order, once (DESIGN §6, CASES 12)."""
+
+import asyncio
+import contextlib
+import json
+import logging
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ledger.engine import Pool
+from runtime.spool import Journal
+from settings import Settings, Store
+from tests.api.cable import Cable
+from tests.api.edge import Edge, configure, listen, logged
+from tests.api.leaks import PASSWORD
+from tests.api.people import person, unique
+from tests.support import Servers, rows
+
+DEADLINE = 1.0
+
+
+class Away:
+    """A store that can be taken away, and edges on one host that share a spool."""
+
+    def __init__(self, cable: Cable, pool: Pool, settings: Settings) -> None:
+        self.cable, self.pool, self.settings = cable, pool, settings
+
+    async def hooks(self, login: str, least: int) -> list[tuple[str, list[str]]]:
+        """What the ledger has of a person: hook and outcomes of each delivery, by seq, once there are so many."""
+        found: list[dict[str, Any]] = []
+        for _ in range(200):
+            found = [dict(row) for row in await rows(self.pool, _DELIVERIES, login.lower())]
+            if len(found) >= least:
+                break
+            await asyncio.sleep(0.05)
+        return [(row["hook"], row["outcomes"]) for row in found]
+
+
+_DELIVERIES = """
+    SELECT d.hook, array(SELECT e.outcome FROM entries e WHERE e.delivery = d.id AND e.activity IS NULL ORDER BY e.id) AS outcomes
+      FROM deliveries d JOIN handles h ON h.subject = d.subject AND h.kind = 'login' AND h.value = $1 ORDER BY d.seq
+"""
+
+
+@pytest.fixture
+async def away(
+    servers: Servers, store: Store, pool: Pool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> AsyncGenerator[Away]:
+    cable = Cable(servers.port)
+    monkeypatch.setenv("TEMPORAL_ADDRESS", servers.temporal)
+    async with cable.plugged() as port:
+        lost = Store(url=store.url.replace(f":{servers.port}/", f":{port}/"), owner_url=store.owner_url)
+        api = f'deadline = {DEADLINE}\n[spool]\nfolder = "spool"'
+        yield Away(cable, pool, configure(tmp_path, lost, api=api))
+
+
+@asynccontextmanager
+async def _two(settings: Settings) -> AsyncGenerator[tuple[Edge, Edge]]:
+    async with listen(settings) as one, listen(settings) as two:
+        yield one, two
+
+
+async def _ready(edge: Edge) -> tuple[int, dict[str, Any]]:
+    got = await edge.http.get(f"http://127.0.0.1:{edge.port}/health/ready")
+    return got.status_code, got.json()
+
+
+async def test_events_are_taken_and_recorded_in_order_whichever_process_took_them(away: Away) -> None:
+    user = person() | {"id": unique()}
+    async with _two(away.settings) as edges:
+        await edges[0].answer("postCreateUser", {"user": user})
+        away.cable.cut()
+        for n in range(6):
+            name = "postUpdateUser" if n % 2 else "preProvision"
+            more = {"applicationId": f"app{n}"} if name == "preProvision" else {}
+            assert await edges[n % 2].answer(name, {"user": user | {"city": f"c{n}"}, **more}) is not None
+        status, health = await _ready(edges[1])
+        assert (status, health["status"], health["store"]) == (200, "ready", "out of reach")
+        assert health["spool"]["records"] >= 3
+        away.cable.mend()
+        assert await edges[1].answer("postUpdateUser", {"user": user | {"city": "last"}}) == {}
+        found = await away.hooks(user["login"], 8)
+        assert (await _ready(edges[0]))[1]["spool"]["records"] == 0
+    assert [hook for hook, _ in found] == [
+        "postCreateUser",
+        *["preProvision", "postUpdateUser"] * 3,
+        "postUpdateUser",
+    ]
+    spooled = [outcomes for hook, outcomes in found[1:] if hook == "postUpdateUser"]
+    assert all("spooled" in outcomes for outcomes in spooled[:3])
+
+
+async def test_a_start_without_the_store_takes_hooks_and_the_next_start_records_them(away: Away) -> None:
+    user = person()
+    away.cable.cut()
+    async with listen(away.settings) as edge:
+        assert await edge.answer("postCreateUser", {"user": user}) == {}
+        refused = await edge.answer("validateUser", {"user": user})
+        assert refused["message"] == "ValidationUnavailable"
+    away.cable.mend()
+    async with listen(away.settings):
+        found = await away.hooks(user["login"], 2)
+    assert [(hook, outcomes[0]) for hook, outcomes in found] == [
+        ("postCreateUser", "received"),
+        ("validateUser", "turned away"),
+    ]
+
+
+async def test_what_was_stored_although_no_answer_came_is_recorded_once(away: Away) -> None:
+    """The connection breaks between commit and answer: the hook is in the store and in the spool."""
+    user = person()
+    async with listen(away.settings) as edge:
+        receiver = edge.app.state.receiver
+        really = receiver.pool.fetchrow
+        await edge.answer("postCreateUser", {"user": user})
+
+        async def deaf(*args: Any, **more: Any) -> Any:
+            await really(*args, **more)
+            raise ConnectionResetError
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(receiver, "pool", _Deaf(receiver.pool, deaf))
+            assert await edge.answer("postUpdateUser", {"user": user}) == {}
+            assert receiver.spool.figures().appended == 1
+        for _ in range(100):
+            if not receiver.spool.waits:
+                break
+            await asyncio.sleep(0.05)
+        assert not receiver.spool.waits
+        found = await away.hooks(user["login"], 2)
+    assert [hook for hook, _ in found] == ["postCreateUser", "postUpdateUser"]
+
+
+class _Deaf:
+    def __init__(self, pool: Pool, fetchrow: Any) -> None:
+        self._pool, self.fetchrow = pool, fetchrow
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._pool, name)
+
+
+async def test_a_decision_waits_for_what_is_spooled_of_the_same_person(away: Away, tmp_path: Path) -> None:
+    """Their record must not come before the event that the platform was answered for earlier."""
+    user, other = person(), person()
+    async with listen(away.settings) as edge:
+        elsewhere = Journal(tmp_path / "spool", [b"k" * 32], 1_000_000)
+        with contextlib.closing(elsewhere), elsewhere.reading() as mine:  # nobody records meanwhile
+            assert mine
+            away.cable.cut()
+            await edge.answer("postCreateUser", {"user": user})
+            away.cable.mend()
+            await asyncio.sleep(1.1)  # the breaker's pause
+            assert "data" in await edge.answer("validateUser", {"user": other})
+            late = await edge.answer("validateUpdateUser", {"user": user})
+            assert late["message"] == "ValidationUnavailable"
+        found = await away.hooks(user["login"], 2)
+    assert [hook for hook, _ in found] == ["postCreateUser", "validateUpdateUser"]
+
+
+async def test_no_secret_and_no_name_is_in_the_files(away: Away, tmp_path: Path) -> None:
+    user = person() | {"password": PASSWORD}
+    with logged() as log:
+        async with listen(away.settings) as edge:
+            away.cable.cut()
+            await edge.answer("changePassword", {"user": user, "passwordText": PASSWORD})
+            octets = b"".join(f.read_bytes() for f in (tmp_path / "spool").rglob("*") if f.is_file())
+            spool = edge.app.state.receiver.spool
+            [frame] = await spool.on_thread(spool.journal.next)
+            text = spool.journal.open(frame)
+    assert PASSWORD.encode() not in octets
+    assert user["login"].encode() not in octets
+    assert text is not None
+    assert PASSWORD.encode() not in text
+    assert PASSWORD not in "\n".join(log.lines)
+
+
+async def test_a_full_spool_refuses_events_and_says_so(away: Away, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.ERROR)
+    small = away.settings.spool.model_copy(update={"max_bytes": 100})
+    away.cable.cut()
+    async with listen(away.settings.model_copy(update={"spool": small})) as edge:
+        for _ in range(4):
+            got = await edge.hook("postCreateUser", {"user": person()})
+            assert (got.status_code, got.headers["retry-after"]) == (503, "2")
+        assert (await _ready(edge))[0] == 503
+        # Decisions are answered all the same, and remembered by the process.
+        assert (await edge.answer("validateUser", {"user": person()}))["error"] is True
+
+
+async def test_a_record_that_can_never_be_stored_holds_nothing_up(away: Away, tmp_path: Path) -> None:
+    user = person()
+    async with listen(away.settings) as edge:
+        away.cable.cut()
+        await edge.answer("postCreateUser", {"user": user})
+        spool = edge.app.state.receiver.spool
+        await spool.append(json.dumps([{"nonsense": 1}]).encode(), 1, (0, 0))
+        await edge.answer("postUpdateUser", {"user": user})
+        away.cable.mend()
+        found = await away.hooks(user["login"], 2)
+        assert spool.figures().damaged == 1
+    assert [hook for hook, _ in found] == ["postCreateUser", "postUpdateUser"]
+    assert len(list((tmp_path / "spool" / "damaged").iterdir())) == 1

@@ -1,0 +1,61 @@
+"""The judge can say no: what is lost, invented, doubled or out of order is counted."""
+
+from typing import Any
+
+from chaos.faults import DISK_FULL, FAULTS, Happened, chosen
+from chaos.verdict import Stored, Verdict, order_breaks, without_disk
+
+
+def _line(hook: str, digest: str, status: int | None = 200, user: str = "Asha") -> dict[str, Any]:
+    return {
+        "user": user,
+        "hook": hook,
+        "body_sha256": digest,
+        "status": status,
+        "at": "2026-11-26T00:00:10+00:00",
+    }
+
+
+def _stored(*hooks: str) -> list[Stored]:
+    return [
+        Stored("asha", seq, hook.partition(":")[0].lower(), hook.partition(":")[2])
+        for seq, hook in enumerate(hooks, 1)
+    ]
+
+
+def test_the_order_of_answers_is_the_order_of_the_ledger() -> None:
+    told = [_line("postUpdateUser", "a"), _line("postUpdateUser", "b"), _line("postUpdateUser", "a")]
+    assert order_breaks(told, _stored("postUpdateUser:a", "postUpdateUser:b", "postUpdateUser:a")) == 0
+    assert order_breaks(told, _stored("postUpdateUser:a", "postUpdateUser:a", "postUpdateUser:b")) == 1
+
+
+def test_what_was_not_answered_may_stand_anywhere_or_nowhere() -> None:
+    told = [
+        _line("postUpdateUser", "a"),
+        _line("postUpdateUser", "b", 503),
+        _line("postUpdateUser", "c", None),
+    ]
+    assert order_breaks(told, _stored("postUpdateUser:c", "postUpdateUser:a")) == 0
+
+
+def test_decisions_answered_with_neither_store_nor_disk_are_left_out_of_the_order_only_then() -> None:
+    full = [Happened(DISK_FULL, 1, 1_795_651_205.0, 1_795_651_220.0)]
+    other = [Happened("api killed", 1, 1_795_651_205.0, 1_795_651_220.0)]
+    assert without_disk(_line("validateUser", "a"), full)
+    assert not without_disk(_line("postUpdateUser", "a"), full)
+    assert not without_disk(_line("validateUser", "a"), other)
+
+
+def test_any_bad_figure_makes_it_unclean() -> None:
+    fine = dict.fromkeys(Verdict.__dataclass_fields__, 0)
+    assert Verdict(**fine | {"effects_repeated": 3, "kills": 9, "unanswered": 4, "late_answers": 1}).clean
+    for name in ("lost", "invented", "effects_missing", "effects_doubled", "order_breaks", "unbalanced"):
+        assert not Verdict(**fine | {name: 1}).clean
+
+
+def test_every_kind_of_fault_comes_before_any_comes_twice() -> None:
+    from random import Random
+
+    names = [fault.name for fault in chosen(len(FAULTS) + 1, Random(1))]
+    assert set(names[:-1]) == {fault.name for fault in FAULTS}
+    assert chosen(5, Random(2)) == chosen(5, Random(2))
