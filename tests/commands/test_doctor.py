@@ -74,6 +74,7 @@ async def test_the_first_day_tells_what_to_enter_where(run: Run, tmp_path: Path)
         "Store": "fine",
         "Sealing": "note",
         "Months": "fine",
+        "Spool": "note",
         "Temporal": "fine",
         "Worker": "fine",
         "Listener": "note",
