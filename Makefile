@@ -11,7 +11,7 @@ ENVIRONMENT := .venv/.synced
 RUN := .venv/bin/python -m
 
 .DEFAULT_GOAL := help
-.PHONY: help dev test check format bench bench-quick chaos chaos-long clean reset
+.PHONY: help dev test check format bench bench-quick chaos chaos-long leakscan clean reset
 
 help:  ## Lists these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -43,6 +43,9 @@ chaos: $(ENVIRONMENT)  ## Breaks everything at random under 2,000 hooks (5 minut
 
 chaos-long: $(ENVIRONMENT)  ## The same with 20,000 hooks and 60 faults (25 minutes)
 	@$(RUN) chaos --hooks 20000 --faults 60 $(ARGS)
+
+leakscan: $(ENVIRONMENT)  ## Plays a story full of sentinels and looks for them in every byte that is left (1 minute)
+	@$(RUN) leakscan $(ARGS)
 
 clean:  ## Removes caches; the environment and the data stay
 	@rm -rf .pytest_cache .ruff_cache .import_linter_cache .hypothesis

@@ -11,7 +11,7 @@ import uuid
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar, cast
 
 import httpx
 from temporalio import activity as temporal
@@ -21,10 +21,13 @@ from activities._activity import Activity, Outcome
 from activities._errors import Refused, Unavailable
 from activities._event import Event
 from activities._tools import Configured, Db, Tools
+from hooks.secrets import CUT
 from ledger import work
 from ledger.engine import Engine, reading
 from ledger.events import Stored, load
 from ledger.plan import Job, Plan, Settlement
+
+T = TypeVar("T")
 
 _MARGIN = 1.0
 """Seconds before Temporal's own time-out at which bind stops an attempt, so that it can still say so."""
@@ -65,6 +68,8 @@ class _Attempt:
         self.lease = activity.plan.timeout
         self.renewals: set[asyncio.Task[None]] = set()
         self.renewed = time.monotonic()
+        self.secrets: Sequence[str] = ()
+        """What the author was told in confidence, and may repeat in an error or an outcome."""
 
     async def perform(self) -> list[Settlement]:
         claimed, ended, cancelled = await self._claim()
@@ -83,7 +88,8 @@ class _Attempt:
             raise await self._fail(claimed, wrong, "refused") from None
         except (Exception, asyncio.CancelledError) as wrong:
             raise await self._again(claimed, wrong) from None
-        endings = [work.Ending(c.ref, c.attempt, outcome.word, outcome.detail) for c in claimed]
+        detail = without(self.secrets, outcome.detail)
+        endings = [work.Ending(c.ref, c.attempt, outcome.word, detail) for c in claimed]
         return done + await self._end(endings, db.writes)
 
     async def _claim(self) -> tuple[list[work.Claimed], list[work.Settled], list[work.Claimed]]:
@@ -101,6 +107,7 @@ class _Attempt:
 
     async def _run(self, claimed: Sequence[work.Claimed], stored: Mapping[str, Stored], db: Db) -> Outcome:
         events = [event_of(stored[c.ref.delivery], self.activity, self.wiring) for c in claimed]
+        self.secrets = [e.secret for e in events if e.secret]
         tools = Tools(
             key=_key([e.delivery for e in events], self.activity.name),
             attempt=claimed[0].attempt,
@@ -146,7 +153,7 @@ class _Attempt:
             claim.attempt,
             outcome,
             {"error": type(wrong).__name__},
-            words_of(wrong),
+            without(self.secrets, words_of(wrong)),
             held=plan.hold,
         )
         [settlement] = await self._end([ending])
@@ -164,7 +171,7 @@ class _Attempt:
     async def _unclaim(self, claimed: Sequence[work.Claimed], wrong: BaseException) -> None:
         async with self.wiring.engine.begin() as connection:
             for claim in claimed:
-                await work.unclaim(connection, claim, words_of(wrong))
+                await work.unclaim(connection, claim, without(self.secrets, words_of(wrong)))
 
 
 def event_of(stored: Stored, activity: Activity, wiring: Wiring) -> Event:
@@ -218,6 +225,22 @@ def words_of(wrong: BaseException) -> str:
     where = traceback.extract_tb(wrong.__traceback__)
     last = f" at {where[-1].filename.rsplit('/', 2)[-1]}:{where[-1].lineno}" if where else ""
     return f"{type(wrong).__name__}: {wrong}{last}"
+
+
+def without(secrets: Sequence[str], told: T) -> T:
+    """What an author tells, without the secrets that were told to them: text, or the values of a mapping, at any depth."""
+    if not secrets:
+        return told
+    cleaned: Any = told
+    if isinstance(told, str):
+        for secret in secrets:
+            cleaned = cleaned.replace(secret, CUT)
+    elif isinstance(told, Mapping):
+        members = cast("Mapping[str, Any]", told).items()
+        cleaned = {without(secrets, key): without(secrets, value) for key, value in members}
+    elif isinstance(told, list | tuple):
+        cleaned = [without(secrets, part) for part in cast("Sequence[Any]", told)]
+    return cast("T", cleaned)
 
 
 def _retry(kind: str, seconds: float | None) -> ApplicationError:

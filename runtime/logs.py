@@ -34,6 +34,7 @@ def start_logging() -> None:
     handler = logging.StreamHandler(sys.stderr)
     as_json = os.environ.get("HOOKLEDGER_LOGS") == "json"
     handler.setFormatter(_Json() if as_json else _Text("%(asctime)s %(levelname)-7s %(name)s: %(message)s"))
-    logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
+    level = os.environ.get("HOOKLEDGER_LOG_LEVEL", "info").upper()
+    logging.basicConfig(level=level, handlers=[handler], force=True)
     for noisy in ("httpx", "httpcore", "asyncio", "sqlalchemy", "temporalio"):
         logging.getLogger(noisy).setLevel(logging.WARNING)

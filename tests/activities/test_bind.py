@@ -8,6 +8,7 @@ import pytest
 from temporalio.exceptions import ApplicationError
 
 from activities import Event, Hook, Outcome, Refused, Tools, Unavailable, activity
+from activities._bind import without
 from tests.activities.desk import Desk, effect, writer
 
 
@@ -184,3 +185,11 @@ async def test_what_is_told_of_a_delivery(desk: Desk) -> None:
         desk.login,
     )
     assert event.subject == str(piece.subject)
+
+
+def test_what_an_author_tells_is_without_the_secrets_that_they_were_told() -> None:
+    told = {"words": "the password hunter22 is short", "hunter22": ["hunter22", 5, {"deep": "a hunter22 b"}]}
+    cleaned = without(["hunter22"], told)
+    assert "hunter22" not in str(cleaned)
+    assert cleaned == {"words": "the password [cut] is short", "[cut]": ["[cut]", 5, {"deep": "a [cut] b"}]}
+    assert without([], told) is told

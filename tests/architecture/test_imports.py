@@ -8,7 +8,7 @@ from pathlib import Path
 import workflows
 from tests.architecture.tree import PACKAGES, ROOT, parsed, sources
 
-TEMPORAL_CLIENTS = {"bench", "commands", "dev", "runtime"}
+TEMPORAL_CLIENTS = {"bench", "commands", "dev", "leakscan", "runtime"}
 
 
 def test_the_contracts_hold() -> None:

@@ -21,6 +21,7 @@ PACKAGES = (
     "dev",
     "decisions",
     "hooks",
+    "leakscan",
     "ledger",
     "migrations",
     "rules",

@@ -1,0 +1,66 @@
+"""One sentinel planted in every kind of place: a scan that does not find them all there is blind, and says so."""
+
+import asyncio
+import subprocess
+import sys
+from datetime import timedelta
+
+from temporalio.client import Client
+
+from leakscan.sentinels import Sentinel
+from leakscan.stack import Stack
+from leakscan.story import Told
+
+KINDS = frozenset(
+    {
+        "answers",
+        "data files",
+        "database dumps",
+        "logs",
+        "other files",
+        "process arguments",
+        "process environment",
+        "roles",
+        "spool",
+        "Temporal's descriptions",
+        "Temporal's files",
+        "Temporal's histories",
+        "WAL",
+    }
+)
+"""Every kind of place that a scan must have looked into."""
+
+
+def in_the_spool(stack: Stack, planted: Sentinel) -> None:
+    """Beside the journal."""
+    (stack.home / "spool" / "planted").write_text(planted.value)
+
+
+def everywhere_else(stack: Stack, planted: Sentinel, told: Told) -> None:
+    """In all other kinds of places. Its processes end with the stack."""
+    stack.postgres.sql(
+        f"CREATE TABLE planted (t text); INSERT INTO planted VALUES ('{planted.value}'); CHECKPOINT;"
+        f"COMMENT ON ROLE postgres IS '{planted.value}';",
+        stack.database.name,
+    )
+    asyncio.run(_in_temporal(stack, planted))
+    told.answers["planted"] = planted.value.encode()
+    (stack.home / "planted.txt").write_text(planted.value)
+    with (stack.home / "logs" / "api.log").open("a") as log:
+        log.write(planted.value + "\n")
+    sleep = "import time; time.sleep(600)"
+    stack.running["planted"] = subprocess.Popen(
+        [sys.executable, "-c", sleep, planted.value], env=stack.environment | {"PLANTED": planted.value}
+    )
+
+
+async def _in_temporal(stack: Stack, planted: Sentinel) -> None:
+    client = await Client.connect(stack.temporal.address, namespace=stack.temporal.namespace)
+    await client.start_workflow(
+        "Planted",
+        planted.value,
+        id="planted",
+        task_queue="nobody",
+        memo={"planted": planted.value},
+        execution_timeout=timedelta(minutes=10),
+    )
