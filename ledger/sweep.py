@@ -80,7 +80,11 @@ async def note_rung_by_pool(pool: Pool, subjects: Sequence[UUID]) -> None:
 
 
 _TIDY = (
-    "DELETE FROM vault WHERE expires_at <= clock_timestamp()",
+    # A secret goes when its time is over, or when everything that its delivery caused has gone well: what failed may be
+    # redriven, and needs it then.
+    """DELETE FROM vault v WHERE v.expires_at <= clock_timestamp() OR NOT EXISTS (
+           SELECT 1 FROM work w WHERE w.delivery = v.delivery
+              AND (w.settled_at IS NULL OR w.outcome IN ('failed', 'refused')))""",
     "DELETE FROM holds WHERE expires_at <= clock_timestamp() - interval '1 hour'",
     "DELETE FROM recent WHERE at <= clock_timestamp() - interval '10 seconds'",
 )
