@@ -11,21 +11,25 @@ from api.problems import Problem
 from hooks.hook import Json
 
 
+class _Unfit(ValueError):
+    """JSON that is not taken; the text is ours."""
+
+
 def _object(pairs: list[tuple[str, Any]]) -> Json:
     made = dict(pairs)
     if len(made) != len(pairs):
-        raise ValueError("a name stands twice in one object")
+        raise _Unfit("a name stands twice in one object")
     return made
 
 
 def _constant(_: str) -> Any:
-    raise ValueError("NaN and Infinity are not JSON")
+    raise _Unfit("NaN and Infinity are not JSON")
 
 
 def _float(text: str) -> float:
     number = float(text)
     if math.isinf(number):
-        raise ValueError("a number is too large")
+        raise _Unfit("a number is too large")
     return number
 
 
@@ -76,8 +80,10 @@ def parse(raw: bytes) -> Json:
     except json.JSONDecodeError as wrong:
         words = f"The body is not valid JSON (line {wrong.lineno}, column {wrong.colno})."
         raise Problem(400, "bad_json", words) from None
-    except ValueError as wrong:
+    except _Unfit as wrong:
         raise Problem(400, "bad_json", f"The body is not acceptable JSON: {wrong}.") from None
+    except ValueError:  # Python's own limit for the digits of a number
+        raise Problem(400, "bad_json", "The body is not acceptable JSON: a number is too long.") from None
     except RecursionError:
         raise too_deep() from None
     if not isinstance(value, dict):

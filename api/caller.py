@@ -15,6 +15,7 @@ _PUBLIC = {
     "too_long_a_life": "The token lives longer than is allowed.",
     "wrong_tenant": "The token is not of a tenant that is configured here.",
     "proof_refused": "The platform does not accept the token.",
+    "address": "Calls are not taken from this address.",
     "proof_unavailable": "The token cannot be checked at the moment.",
 }
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import ssl
 from collections.abc import Generator
 from contextlib import contextmanager
 from typing import NoReturn, Protocol
@@ -10,6 +11,7 @@ import uvicorn
 import uvloop
 from starlette.types import ASGIApp
 
+from api.patience import Bounded
 from runtime.erasures import Lacking, ListBroken, may_serve, until_compared
 from runtime.shutdown import leave, stop_event
 from settings import Settings, Tls
@@ -49,7 +51,7 @@ def configured(
         app,
         host=host or listener.host,
         port=listener.port if port is None else port,
-        http="httptools",
+        http=Bounded,
         lifespan="on",
         access_log=False,
         server_header=False,
@@ -59,6 +61,8 @@ def configured(
         forwarded_allow_ips=listener.forwarded_allow_ips,
         ssl_certfile=listener.tls.certificate if listener.tls else None,
         ssl_keyfile=listener.tls.key if listener.tls else None,
+        ssl_ca_certs=str(listener.tls.client_ca) if listener.tls and listener.tls.client_ca else None,
+        ssl_cert_reqs=ssl.CERT_REQUIRED if listener.tls and listener.tls.client_ca else ssl.CERT_NONE,
         timeout_graceful_shutdown=_GRACE,
         timeout_keep_alive=30,
         backlog=2048,

@@ -39,6 +39,7 @@ from rules.policy import Policy
 from runtime.bell import Bell, Ring
 from runtime.spool import NoRoom, Spool
 from settings import Settings
+from settings.addresses import Addresses, is_listed
 
 log = logging.getLogger(__name__)
 
@@ -99,9 +100,9 @@ class Receiver:
         self.admission = Admission(settings.store.pool_size, settings.tenants)
         self._patience = settings.api.deadline * _SAID_IN_TIME
 
-    def use(self, settings: Settings, policies: Mapping[str, Policy]) -> None:
-        """Decides by other rules from the next call on. What the tenants' tokens are stays as it was at the start."""
-        self.settings, self.policies = settings, policies
+    def use(self, settings: Settings, policies: Mapping[str, Policy], verifier: Verifier) -> None:
+        """Decides by other rules, and lets in by other keys, from the next call on; no token is remembered."""
+        self.settings, self.policies, self.verifier = settings, policies, verifier
         self.admission.use(settings.tenants)
 
     async def __call__(self, hook: Hook, request: Request, name: str = "") -> Response:
@@ -131,7 +132,9 @@ class Receiver:
             try:
                 async with asyncio.timeout(self._patience):
                     headers, authorization = _headers(request)
+                    self._let_in(request, self.settings.api.allow, None)
                     caller = await self.verifier.authenticate(authorization)
+                    self._let_in(request, self.settings.tenants[caller.tenant].allow, caller.tenant)
                     heard = await self._hear(hook, name, receipt, caller, headers, request.receive)
                     return await self._rule(heard, course)
             except TimeoutError:
@@ -148,6 +151,15 @@ class Receiver:
                 words = problem.detail
                 self.refusals.add(caller.tenant, hook.name, problem.status, problem.code, words, receipt)
             raise
+
+    def _let_in(self, request: Request, listed: Addresses, tenant: str | None) -> None:
+        """Raises Refusal for an address that is not on a list. Behind a proxy it is the one that the proxy tells."""
+        if not listed:
+            return
+        address = request.client.host if request.client else ""
+        if not is_listed(address, listed):
+            words = f"The call came from {address or 'nowhere'}, which is not on the list."
+            raise Refusal("address", words, tenant=tenant, status=403)
 
     async def _hear(
         self,

@@ -1,9 +1,10 @@
-"""SIGHUP: other rules from the next call on, all of them or none."""
+"""SIGHUP: other rules and other keys from the next call on, all of them or none."""
 
 import asyncio
 import logging
 import signal
 
+from api.auth import Verifier
 from api.receive import Receiver
 from runtime.configuration import compiled, load_checked
 from settings import ConfigError, Settings
@@ -12,8 +13,8 @@ log = logging.getLogger(__name__)
 
 
 class Reloading:
-    """Reads the configuration again when told to. Rules, unique attributes and how is answered are taken from it;
-    what is bound to the process (listener, store, tokens, a new tenant) waits for a restart."""
+    """Reads the configuration again when told to. Rules, unique attributes, how is answered, and the keys of tokens are
+    taken from it; what is bound to the process (listener, store, a new tenant) waits for a restart."""
 
     def __init__(self, receiver: Receiver) -> None:
         self._receiver = receiver
@@ -37,6 +38,7 @@ class Reloading:
                 read = await asyncio.to_thread(load_checked)
                 settings = _with_tenants(before, read)
                 policies = await asyncio.to_thread(compiled, settings)
+                verifier = Verifier(settings.tenants, fingerprint_key=settings.fingerprint_key)
             except ConfigError as wrong:
                 for line in str(wrong).splitlines():
                     log.error("rules not loaded, those before go on: %s", line)
@@ -44,7 +46,9 @@ class Reloading:
             except Exception as wrong:  # a file of decisions/ that does not import, say
                 log.error("rules not loaded, those before go on: %s", type(wrong).__name__)
                 return False
-            self._receiver.use(settings, policies)
+            earlier = self._receiver.verifier
+            self._receiver.use(settings, policies, verifier)
+            await earlier.close()
         for tenant, policy in policies.items():
             log.info("rules loaded: tenant %s, hash %s", tenant, policy.hash)
         for tenant in sorted(read.tenants.keys() ^ before.tenants.keys()):
@@ -53,11 +57,6 @@ class Reloading:
 
 
 def _with_tenants(before: Settings, read: Settings) -> Settings:
-    """The settings before, each of their tenants as read now, but for its token."""
-    tenants = {
-        name: read.tenants[name].model_copy(update={"token": tenant.token})
-        if name in read.tenants
-        else tenant
-        for name, tenant in before.tenants.items()
-    }
+    """The settings before, each of their tenants as read now."""
+    tenants = {name: read.tenants.get(name, tenant) for name, tenant in before.tenants.items()}
     return before.model_copy(update={"tenants": tenants})

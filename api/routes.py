@@ -21,6 +21,8 @@ _RESPONSES: dict[int | str, dict[str, Any]] = {
     200: {"content": {"application/json": {"example": {"response": {}}}}},
     **dict.fromkeys((400, 401, 403, 408, 413, 415, 422, 429, 503), _PROBLEM),
 }
+_NAME = re.compile(r"[a-z][a-z0-9_-]{0,63}")
+"""What a hook of tomorrow may be called, in small letters."""
 _SLASHES = re.compile(r"/{2,}")
 
 
@@ -98,10 +100,13 @@ class HookPaths:
     def _find(self, path: str) -> tuple[str, str]:
         """The path in its one spelling, and the name if no hook has it."""
         plain = _SLASHES.sub("/", path).rstrip("/")
+        if not plain.isascii():
+            # A letter beyond ASCII may be lowered to one within, which no proxy in front expects.
+            return path, ""
         lower = plain.lower()
         known = self._by_lower.get(lower)
         if known is not None:
             return known, ""
-        if lower.startswith(self._under) and (self._under != "/" or lower.count("/") == 1):
+        if lower.startswith(self._under) and _NAME.fullmatch(lower, len(self._under)):
             return plain, plain[len(self._under) :]
         return path, ""

@@ -34,10 +34,10 @@ def bearer(authorization: str | None) -> str:
         raise Refusal("missing_token")
     if len(authorization) > LONGEST:
         raise Refusal("malformed", f"The Authorization header is longer than {LONGEST} characters.")
-    scheme, _, token = authorization.strip().partition(" ")
+    scheme, _, token = authorization.strip(" \t").partition(" ")
     if scheme.lower() != "bearer":
         raise Refusal("missing_token", "The call's Authorization header is not of the scheme Bearer.")
-    return token.strip()
+    return token.strip(" ")
 
 
 def open_token(token: str, fingerprint: str) -> Opened:
@@ -61,7 +61,11 @@ def _object(part: str) -> dict[str, Any]:
 
 
 def _decoded(part: str) -> bytes:
-    return base64.urlsafe_b64decode(part + "=" * (-len(part) % 4))
+    """Raises ValueError for a second spelling of the same octets: one token, one fingerprint."""
+    decoded = base64.urlsafe_b64decode(part + "=" * (-len(part) % 4))
+    if base64.urlsafe_b64encode(decoded).rstrip(b"=").decode() != part:
+        raise ValueError("not canonical")
+    return decoded
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from pydantic import (
     model_validator,
 )
 
+from settings.addresses import Addresses
 from settings.degraded import Degraded
 from settings.four_eyes import FourEyes
 from settings.limits import Limits
@@ -54,6 +55,9 @@ class Api(Table):
     """Answers given without the store that a process keeps until they can be recorded."""
     tls: Tls | None = None
     forwarded_allow_ips: str = "127.0.0.1"
+    """Proxies whose X-Forwarded-For is believed; the caller is the last address in it that is none of theirs."""
+    allow: Addresses = ()
+    """Who may call; empty: anybody with a good token."""
 
 
 class Store(Table):
@@ -198,6 +202,8 @@ class Tenant(Table):
     platform: Platform | None = None
     degraded: Degraded = Degraded()
     limits: Limits = Limits()
+    allow: Addresses = ()
+    """From where this tenant's platform calls; empty: from wherever `api.allow` lets in."""
     four_eyes: tuple[FourEyes, ...] = ()
     """Deeds that one person asks for and another approves (docs/deeds.md)."""
 

@@ -9,3 +9,5 @@ class Tls(Table):
 
     certificate: File
     key: File
+    client_ca: File | None = None
+    """Who must have signed the caller's certificate (mutual TLS); without one any caller may connect."""

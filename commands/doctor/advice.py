@@ -30,6 +30,8 @@ _REMEDIES = {
     "several": "A proxy in front adds an Authorization header of its own: let it pass the platform's alone.",
     "malformed": "The caller is not the platform, or a proxy in front changes the Authorization header.",
     "proof_refused": f"The platform does not accept its own token: check {_TOKEN}.proof.url.",
+    "address": "If it was the platform: add its address to api.allow or tenants.{tenant}.allow, or name the proxy in front "
+    "in api.forwarded_allow_ips.",
     "proof_unavailable": f"Let this host reach {_TOKEN}.proof.url.",
 }
 _OF_THE_BODY = "The token was good, the call was not: find its receipt in the api's log."

@@ -15,6 +15,7 @@ import uvicorn
 
 from api.app import make_app
 from api.auth import mint
+from api.listening import configured
 from api.routes import HookPaths
 from ledger.engine import Pool
 from settings import Settings, Store
@@ -84,11 +85,7 @@ async def listen(settings: Settings) -> AsyncGenerator[Edge]:
     listener.bind(("127.0.0.1", 0))
     port = listener.getsockname()[1]
     app = make_app(settings)
-    config = uvicorn.Config(
-        app, http="httptools", lifespan="on", access_log=False, log_config=None,
-        timeout_graceful_shutdown=5,
-    )  # fmt: skip
-    server = _Server(config)
+    server = _Server(configured(app, settings.api))
     serving = asyncio.create_task(server.serve([listener]))
     while not server.started:
         assert not serving.done(), "the edge did not start"

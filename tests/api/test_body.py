@@ -159,7 +159,7 @@ async def test_a_chunked_body_that_is_cut_short(edge: Edge, pool: Pool) -> None:
     with contextlib.suppress(OSError):
         await writer.wait_closed()
 
-    [refusal] = await written(pool, "reason = 'cut_short'")
+    [refusal] = await written(pool, "reason = 'cut_short' AND hook = 'postCreateUser'")
     assert refusal["status"] == 400
     assert await rows(pool, "SELECT count(*) AS n FROM deliveries WHERE hook = 'postCreateUser'") == before
     assert (await edge.send("/webhook/test", "{}")).status_code == 200

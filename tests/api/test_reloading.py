@@ -12,6 +12,7 @@ import pytest
 from api.reloading import Reloading
 from ledger.engine import Pool
 from settings import Store
+from tests.api.attacks.table import signed
 from tests.api.edge import Edge, Logged, configure, listen
 from tests.api.people import person
 from tests.support import Servers, rows
@@ -107,3 +108,56 @@ async def test_it_is_done_on_sighup(changing: Edge, tmp_path: Path) -> None:
         raise AssertionError("the rules did not change")
     finally:
         signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+
+async def test_a_secret_is_rotated_without_a_lost_hook(changing: Edge, tmp_path: Path) -> None:
+    """Add the new key, change the platform, remove the old one: hooks come all the time, and each is let in."""
+    reloading = Reloading(changing.app.state.receiver)
+    old = changing.settings.tenants["as100"].token.keys[0].material
+    new = b"n" * 48
+    (tmp_path / "new.key").write_bytes(new)
+    path = tmp_path / "hookledger.toml"
+    before = path.read_text()
+    [first] = [line for line in before.splitlines() if line.startswith("keys = [")]
+    both = first.removesuffix("]") + ', { name = "new", secret = { file = "new.key" } }]'
+    after = 'keys = [{ name = "new", secret = { file = "new.key" } }]'
+    signing, statuses, done = [old], list[int](), asyncio.Event()
+
+    async def send() -> None:
+        while not done.is_set():
+            headers = {"Authorization": f"Bearer {signed(signing[0])}", "Content-Type": "application/json"}
+            url = f"http://127.0.0.1:{changing.port}/webhook/postUpdateUser"
+            got = await changing.http.post(url, headers=headers, json={"request": {"user": person()}})
+            statuses.append(got.status_code)
+
+    async with asyncio.TaskGroup() as group:
+        for _ in range(4):
+            group.create_task(send())
+        await asyncio.sleep(0.3)
+        remembered = signed(old)
+        headers = {"Authorization": f"Bearer {remembered}", "Content-Type": "application/json"}
+        test = f"http://127.0.0.1:{changing.port}/webhook/test"
+        assert (await changing.http.post(test, headers=headers, content=b"{}")).status_code == 200
+        path.write_text(before.replace(first, both))
+        assert await reloading.reload() is True
+        await asyncio.sleep(0.3)
+        signing[0] = new
+        await asyncio.sleep(0.5)
+        path.write_text(before.replace(first, after))
+        assert await reloading.reload() is True
+        await asyncio.sleep(0.3)
+        done.set()
+
+    assert len(statuses) > 40
+    assert set(statuses) == {200}
+    # A token of the removed key, which was remembered as good, is refused from then on.
+    assert (await changing.http.post(test, headers=headers, content=b"{}")).status_code == 401
+
+
+async def test_a_key_that_cannot_be_used_leaves_those_before(changing: Edge, tmp_path: Path) -> None:
+    reloading = Reloading(changing.app.state.receiver)
+    (tmp_path / "webhook.key").write_text(
+        "-----BEGIN PUBLIC KEY-----\nMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE\n-----END PUBLIC KEY-----"
+    )
+    assert await reloading.reload() is False
+    assert await _message(changing) is None
