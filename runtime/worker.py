@@ -26,6 +26,7 @@ from runtime.client import Hush, connect
 from runtime.erasures import Lacking, ListBroken, may_serve, until_compared
 from runtime.long_lived import SEAL, WATCH
 from runtime.reconcile.activity import Reconciler
+from runtime.releasing import CannotRelease, build_id, builds, first_of_all, versioned
 from runtime.retaining import Retainer
 from runtime.schedules import keep_schedules
 from runtime.sealer import Sealer
@@ -81,6 +82,7 @@ async def run_worker(settings: Settings) -> int:
             asyncio.create_task(SEAL.keep(client, settings.temporal)),
             asyncio.create_task(keep_schedules(client, settings)),
             asyncio.create_task(compare()),
+            asyncio.create_task(_release_first(client, settings)),
         ]
         async with parts.worker:
             log.info(
@@ -124,6 +126,7 @@ async def assemble(settings: Settings, client: Client) -> AsyncGenerator[Parts]:
                 max_cached_workflows=2000,
                 sticky_queue_schedule_to_start_timeout=timedelta(seconds=5),
                 graceful_shutdown_timeout=GRACE,
+                **versioned(settings.temporal.deployment, build_id(tuple(registry()))),
             )
             yield Parts(worker, Sweep(engine, client, settings, vault.epochs), engine)
     finally:
@@ -156,6 +159,22 @@ async def connect_patiently(stop: asyncio.Event) -> Client | None:
         await asyncio.sleep(pause)
         pause = min(pause * 2, 5.0)
     return None
+
+
+async def _release_first(client: Client, settings: Settings) -> None:
+    """Where workers are versioned and no build is current yet, this one becomes so once Temporal has seen it."""
+    name = settings.temporal.deployment
+    build = build_id(tuple(registry()))
+    while name is not None:
+        try:
+            if any(known.current for known in await builds(client, name)):
+                return
+            if await first_of_all(client, name, build):
+                log.info("build %s is current, the first of deployment %s", build, name)
+                return
+        except (RPCError, CannotRelease) as wrong:
+            log.warning("no build is current yet: %s", type(wrong).__name__)
+        await asyncio.sleep(0.5)
 
 
 async def _register_patiently(engine: Engine, version: str) -> set[str]:

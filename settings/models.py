@@ -79,6 +79,8 @@ class Temporal(Table):
     show_login: bool = True
     task_queue: Annotated[str, Field(min_length=1)] = "hookledger"
     retention_days: Count = 30
+    deployment: Name | None = None
+    """The worker deployment, where workers are versioned (docs/release.md)."""
 
 
 class Bell(Table):
