@@ -20,12 +20,20 @@ class Relay:
     delay: float = 0.0
     _cut: bool = False
     _turn: int = 0
+    _server: asyncio.Server | None = None
     _open: set[asyncio.StreamWriter] = field(default_factory=set[asyncio.StreamWriter])
 
     async def listen(self) -> None:
         """Begins to take connections on a port that is free."""
-        server = await asyncio.start_server(self._serve, "127.0.0.1", self.port)
-        self.port = server.sockets[0].getsockname()[1]
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port)
+        self.port = self._server.sockets[0].getsockname()[1]
+
+    async def close(self) -> None:
+        """Hangs up for good."""
+        self.cut()
+        if self._server is not None:
+            self._server.close()
+            await asyncio.sleep(0.05)
 
     def cut(self) -> None:
         """Hangs up on everybody, and on whoever calls until mended."""

@@ -48,4 +48,6 @@ async def test_it_carries_falls_over_slows_and_is_cut() -> None:
 
     relay.mend()
     assert await _said(relay.port, b"c") == b"c"
+    await relay.close()
     server.close()
+    await asyncio.sleep(0.1)
