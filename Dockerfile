@@ -10,8 +10,8 @@ RUN uv sync --frozen --no-dev
 FROM python:3.11.15-slim-bookworm
 RUN groupadd --gid 10001 hookledger \
     && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin hookledger
-# A new volume takes owner and mode of the folder that it is mounted on.
-RUN install -d -o 10001 -g 10001 -m 700 /var/lib/hookledger/spool /var/lib/hookledger/vault
+# A new volume takes the owner of the folder that it is mounted on.
+RUN mkdir -p /var/lib/hookledger/spool && chown 10001:10001 /var/lib/hookledger/spool && chmod 700 /var/lib/hookledger/spool
 WORKDIR /app
 COPY --from=build /app/.venv .venv
 COPY . .

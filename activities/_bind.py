@@ -18,7 +18,7 @@ from temporalio import activity as temporal
 from temporalio.exceptions import ApplicationError
 
 from activities._activity import Activity, Outcome
-from activities._errors import Refused, SecretGone, Unavailable
+from activities._errors import Refused, Unavailable
 from activities._event import Event
 from activities._tools import Configured, Db, Tools
 from hooks.secrets import CUT
@@ -86,8 +86,6 @@ class _Attempt:
                 outcome = await self._run(claimed, stored, db)
         except Refused as wrong:
             raise await self._fail(claimed, wrong, "refused") from None
-        except SecretGone as wrong:
-            raise await self._fail(claimed, wrong, "secret_gone") from None
         except (Exception, asyncio.CancelledError) as wrong:
             raise await self._again(claimed, wrong) from None
         detail = without(self.secrets, outcome.detail)
@@ -177,13 +175,9 @@ class _Attempt:
 
 
 def event_of(stored: Stored, activity: Activity, wiring: Wiring) -> Event:
-    """The Event of a stored delivery. Raises Refused if its body has been erased, SecretGone if its password has."""
+    """The Event of a stored delivery. Raises Refused if its body has been erased."""
     sealed = stored.sealed if activity.secret else None
-    secret = wiring.unseal(stored.delivery, sealed) if sealed is not None else None
-    event = event_told(stored, secret)
-    if activity.secret and secret is None and event.request.get("passwordText") == CUT:
-        raise SecretGone("the password that came with it is not kept any more")
-    return event
+    return event_told(stored, wiring.unseal(stored.delivery, sealed) if sealed is not None else None)
 
 
 def event_told(stored: Stored, secret: str | None = None) -> Event:
@@ -210,9 +204,7 @@ def event_told(stored: Stored, secret: str | None = None) -> Event:
 
 def settled_before(settled: work.Settled) -> Settlement:
     """What another attempt had settled: its failure is named again, since that attempt may not have been heard."""
-    return Settlement(
-        settled.ref, settled.outcome, settled.entry, settled.outcome in ("failed", "refused", "secret_gone")
-    )
+    return Settlement(settled.ref, settled.outcome, settled.entry, settled.outcome in ("failed", "refused"))
 
 
 def next_wait(plan: Plan) -> float:

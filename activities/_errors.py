@@ -5,10 +5,6 @@ class Refused(Exception):
     """The other side said no, and will say no again: never retried."""
 
 
-class SecretGone(Exception):
-    """The password that the activity needs had its time, or its key was destroyed: never retried. Raised by `bind`."""
-
-
 class Unavailable(Exception):
     """The other side cannot answer now: retried, after `retry_after` seconds if it said how long."""
 

@@ -1,7 +1,6 @@
 """What is recorded of a call: the delivery with its work, its secrets cut out, its actors under pseudonyms."""
 
 import hashlib
-import logging
 from datetime import timedelta
 
 from uuid_utils.compat import uuid7
@@ -18,15 +17,9 @@ from hooks.secrets import TooDeep, cut
 from ledger.degraded import TURNED_AWAY
 from ledger.receive import Delivery, Note, Person, Planned
 from rules.opinion import Opinion, outcome_of
-from runtime.epochs import EpochsAway
-from runtime.vault import open_vault
+from runtime.vault import Vault
 from runtime.workflow_id import workflow_id
 from settings import Settings
-
-log = logging.getLogger(__name__)
-
-_NOT_KEPT = "secret not kept"
-"""The entry beside a delivery whose password an activity needs, and could not be sealed."""
 
 
 class Deliveries:
@@ -35,7 +28,7 @@ class Deliveries:
     def __init__(self, settings: Settings, planner: Planner, version: str) -> None:
         self._planner = planner
         self._version = version
-        self._vault = open_vault(settings)
+        self._vault = Vault(settings.fingerprint_key)
         self._key = settings.fingerprint_key[:64]
         self._max_depth = settings.api.max_depth
         self._show_login = settings.temporal.show_login
@@ -48,7 +41,6 @@ class Deliveries:
         except TooDeep:
             raise bodies.too_deep() from None
         work = self._planner.plan(hook, kept, caller.tenant) if hook.about_user else []
-        sealed, unkept = self._sealed(heard, work)
         brake = tenant.deprovision if hook.braked and verdict == "deprovision" else None
         return Delivery(
             id=heard.receipt,
@@ -75,12 +67,12 @@ class Deliveries:
             source_id=heard.source_id,
             twin=self._twin(heard.raw) if hook.repeats_are_suspect and hook.about_user else None,
             work=work,
-            sealed=sealed,
+            sealed=self._sealed(heard, work),
             sealed_for=SEALED_FOR,
             codes=[f"rule:{opinion.refusal.rule}"] if opinion.refusal and verdict == "refused" else (),
             shadowed=heard.policy.shadowed if hook.check else (),
             patch=bodies.write(cut(opinion.changed, self._max_depth)) if opinion.changed else None,
-            notes=[*_notes(opinion), *unkept],
+            notes=_notes(opinion),
             wishes=opinion.wishes,
         )
 
@@ -113,16 +105,11 @@ class Deliveries:
     def _twin(self, raw: bytes) -> bytes:
         return hashlib.blake2b(raw, key=self._key, digest_size=16, person=b"twin").digest()
 
-    def _sealed(self, heard: Heard, work: list[Planned]) -> tuple[bytes | None, list[Note]]:
-        """The password, if an activity needs it; a hook is never lost for want of a key, but it is told."""
+    def _sealed(self, heard: Heard, work: list[Planned]) -> bytes | None:
         secret = heard.request.get("passwordText")
         if not isinstance(secret, str) or not self._planner.needs_secret(work):
-            return None, []
-        try:
-            return self._vault.seal(str(heard.receipt), secret), []
-        except EpochsAway as wrong:
-            log.error("vault: %s: the password of %s is not kept", wrong, heard.receipt)
-            return None, [Note(_NOT_KEPT, "{}")]
+            return None
+        return self._vault.seal(str(heard.receipt), secret)
 
 
 def _notes(opinion: Opinion) -> list[Note]:

@@ -60,7 +60,7 @@ async def new(
         stop("--label: 1 to 200 characters that say what the key is for, not whose it is")
     text = key_text.make()
     wanted = NewKey(text, role, tenant, label.strip(), lives)
-    recording = recording_of("key made", reason, actor)
+    recording = _recording("key made", reason, actor)
     key = await _done(settings, lambda c: make_key(c, wanted, settings.tenants, recording))
     if as_object:
         typer.echo(as_json({"key": text.text} | _shown(key)))
@@ -91,13 +91,12 @@ async def listing(settings: Settings, tenant: str | None, *, ended: bool, lines:
 async def revoke(settings: Settings, id_: str, reason: str, actor: str | None) -> None:
     """Ends a key at once."""
     id_ = id_.strip().removeprefix(key_text.PREFIX)[:12]
-    recording = recording_of("key revoked", reason, actor)
+    recording = _recording("key revoked", reason, actor)
     key = await _done(settings, lambda c: revoke_key(c, id_, None, settings.tenants, recording))
     console().print(f"key {key.id} is revoked: {key.role}, {printable(key.label)}", markup=False)
 
 
-def recording_of(deed: Deed, reason: str, actor: str | None) -> Recording:
-    """Who does what in which tenant, and why."""
+def _recording(deed: Deed, reason: str, actor: str | None) -> Recording:
     if not reason.strip():
         stop("--reason is empty: an auditor will read it")
     who = actor or f"os:{getpass.getuser()}"

@@ -30,8 +30,6 @@ owner_url = { file = "owner.url" }
 keeper_url = { file = "keeper.url" }
 [spool]
 folder = "spool"
-[vault]
-folder = "vault"
 [temporal]
 task_queue = "leakscan"
 show_login = false

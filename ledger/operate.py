@@ -19,8 +19,6 @@ Deed = Literal[
     "release brake",
     "key made",
     "key revoked",
-    "vault key made",
-    "vault keys destroyed",
     "erase",
     "erasure planned",
     "erasure withdrawn",

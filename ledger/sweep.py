@@ -80,11 +80,7 @@ async def note_rung_by_pool(pool: Pool, subjects: Sequence[UUID]) -> None:
 
 
 _TIDY = (
-    # A secret goes when its time is over, or when everything that its delivery caused has gone well: what failed may be
-    # redriven, and needs it then.
-    """DELETE FROM vault v WHERE v.expires_at <= clock_timestamp() OR NOT EXISTS (
-           SELECT 1 FROM work w WHERE w.delivery = v.delivery
-              AND (w.settled_at IS NULL OR w.outcome IN ('failed', 'refused')))""",
+    "DELETE FROM vault WHERE expires_at <= clock_timestamp()",
     "DELETE FROM holds WHERE expires_at <= clock_timestamp() - interval '1 hour'",
     "DELETE FROM recent WHERE at <= clock_timestamp() - interval '10 seconds'",
 )

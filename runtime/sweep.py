@@ -11,7 +11,6 @@ from temporalio.service import RPCError, RPCStatusCode
 from ledger.engine import Engine, EngineErrors
 from ledger.sweep import Unrung, find_unrung, note_rung, only_sweeper, tidy
 from runtime.bell import Ring, ring
-from runtime.epochs import Epochs
 from runtime.erasing import Impossible, carry_out
 from settings import Settings
 
@@ -26,11 +25,8 @@ _ERASURES_EVERY = 60.0
 class Sweep:
     """One round every `sweep.interval`; safe with any number of workers."""
 
-    def __init__(
-        self, engine: Engine, client: Client, settings: Settings, epochs: Epochs | None = None
-    ) -> None:
+    def __init__(self, engine: Engine, client: Client, settings: Settings) -> None:
         self._engine = engine
-        self._epochs = epochs
         self._client = client
         self._settings = settings
         self._slots = asyncio.Semaphore(_AT_ONCE)
@@ -44,18 +40,9 @@ class Sweep:
                 await self.round()
             except EngineErrors as wrong:
                 log.warning("sweep put off: %s", type(wrong).__name__)
-            await self._destroy_keys()
             if time.monotonic() - looked >= _ERASURES_EVERY:
                 looked = time.monotonic()
                 await self.erase_due()
-
-    async def _destroy_keys(self) -> None:
-        """Keys of sealed passwords whose time is over; if the folder is away, the next round does it."""
-        if self._epochs is not None:
-            try:
-                await asyncio.to_thread(self._epochs.tidy)
-            except OSError as wrong:
-                log.warning("vault: keys could not be destroyed (%s)", wrong.strerror)
 
     async def erase_due(self) -> None:
         """Erases whoever waited for it and may go now; without the keeper's role, says that they wait."""

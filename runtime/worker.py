@@ -32,7 +32,7 @@ from runtime.schedules import keep_schedules
 from runtime.sealer import Sealer
 from runtime.shutdown import stop_event
 from runtime.sweep import Sweep
-from runtime.vault import open_vault
+from runtime.vault import Vault
 from runtime.version import code_version
 from runtime.workflows import WORKFLOWS
 from settings import Settings
@@ -103,9 +103,10 @@ async def assemble(settings: Settings, client: Client) -> AsyncGenerator[Parts]:
     engine = connect_store(settings.store, "hookledger worker")
     try:
         retired = await _register_patiently(engine, version)
-        vault = open_vault(settings)
         async with httpx.AsyncClient(timeout=_HTTP_TIMEOUT, follow_redirects=False) as http:
-            wiring = Wiring(engine, http, settings.activities, version, vault.unseal)
+            wiring = Wiring(
+                engine, http, settings.activities, version, Vault(settings.fingerprint_key).unseal
+            )
             machinery = Machinery(wiring, retired)
             overseer = Overseer(engine, client, settings)
             watcher = Watcher(
@@ -128,7 +129,7 @@ async def assemble(settings: Settings, client: Client) -> AsyncGenerator[Parts]:
                 graceful_shutdown_timeout=GRACE,
                 **versioned(settings.temporal.deployment, build_id(tuple(registry()))),
             )
-            yield Parts(worker, Sweep(engine, client, settings, vault.epochs), engine)
+            yield Parts(worker, Sweep(engine, client, settings), engine)
     finally:
         await engine.dispose()
 

@@ -25,9 +25,6 @@ _ACT = "Act"
 
 app = typer.Typer()
 key = typer.Typer(no_args_is_help=True, help="Keys of those who ask the ledger over HTTP: new, list, revoke.")
-vault = typer.Typer(
-    no_args_is_help=True, help="Keys of passwords that wait for an activity: status, rotate, destroy."
-)
 builds = typer.Typer(
     no_args_is_help=True, help="Builds of the workers, where they are versioned: list, current, ramp."
 )
@@ -270,41 +267,6 @@ def reconcile(
     from commands.reconcile import Asked, run
 
     asyncio.run(run(load(), tenant, Asked(dry_run, run_activities, removals, as_json)))
-
-
-@vault.command("status")
-def vault_status(as_json: AsJson = False) -> None:
-    """Shows the keys on disk, what is sealed, and when the next key is destroyed."""
-    from commands.vault import status
-
-    status(load(), as_object=as_json)
-
-
-@vault.command("rotate")
-def vault_rotate(reason: Reason, actor: Actor = None) -> None:
-    """Makes a new key within the hour: what comes from now on is sealed under it."""
-    from commands.vault import rotate
-
-    rotate(load(), reason, actor)
-
-
-@vault.command("destroy")
-def vault_destroy(
-    before: Annotated[str, typer.Option(help="Keys made before this: 2026-11-25T08:00, or 3h ago as 3h.")],
-    reason: Reason,
-    yes: Annotated[bool, typer.Option("--yes", help="Do it; else it is only counted.")] = False,
-    actor: Actor = None,
-) -> None:
-    """Destroys keys before their time, as after a leak: what they sealed is lost to everybody.
-
-    Exit codes: 0 done or nothing to do, 1 counted only, 2 it cannot be done.
-    """
-    from commands.vault import destroy
-
-    when = moment(before, "--before")
-    if when is None:
-        stop("--before is empty")
-    destroy(load(), when, reason, actor, yes=yes)
 
 
 @builds.command("list")

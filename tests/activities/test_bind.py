@@ -193,19 +193,3 @@ def test_what_an_author_tells_is_without_the_secrets_that_they_were_told() -> No
     assert "hunter22" not in str(cleaned)
     assert cleaned == {"words": "the password [cut] is short", "[cut]": ["[cut]", 5, {"deep": "a [cut] b"}]}
     assert without([], told) is told
-
-
-async def test_a_password_that_is_gone_ends_it_without_running(desk: Desk) -> None:
-    """It was there, says the body; nothing in the vault opens: after its time, or with its key destroyed."""
-    ran: list[str] = []
-
-    @activity(on=Hook.CHANGE_PASSWORD, secret=True)
-    async def needs_it(event: Event, tools: Tools) -> None:
-        ran.append(event.delivery)
-
-    [piece] = await desk.store(needs_it, request={"passwordText": "[cut]"}, hook="changePassword")
-    with pytest.raises(ApplicationError) as ended:
-        await desk.attempt(needs_it, piece)
-    assert (ended.value.type, ended.value.non_retryable) == ("SecretGone", True)
-    assert ran == []
-    assert (await desk.work(piece))["outcome"] == "secret_gone"

@@ -78,7 +78,6 @@ BY_ID = {
     "sweep._FIND": "of all tenants: each row carries its own",
     "sweep._NOTE": "people who were rung",
     "sweep._TIDY": "of all tenants, by age: each entry copies its work's tenant",
-    "vault._COUNT": "of all tenants, a count and a time and no more",
     "verify._LEAVES": "the whole ledger is verified, by its keepers",
     "watch._OPEN": "deliveries that the watch has found in its round's tenant",
     "watch._DROPPED": "of the work just dropped: each entry copies its tenant",

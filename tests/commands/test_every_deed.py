@@ -1,8 +1,6 @@
 """Every deed of an operator by command: an entry with who did it, and the reason where it can be erased."""
 
 import json
-import os
-from pathlib import Path
 
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -21,8 +19,6 @@ DEEDS = {
     "release brake": ("brake", "release", "--tenant", "as100"),
     "key made": ("key", "new", "--role", "auditor", "--label", "a test", "--tenant", "as100"),
     "key revoked": ("key", "revoke", "{key}"),
-    "vault key made": ("vault", "rotate"),
-    "vault keys destroyed": ("vault", "destroy", "--before", "2100-01-01", "--yes"),
     "restored": ("ledger", "restored", "--yes"),
 }
 
@@ -33,9 +29,6 @@ async def test_each_is_an_entry(run: Run, pool: Pool, engine: AsyncEngine, deed:
     made = await run("key", "new", "--role", "auditor", "--label", "x", "--tenant", "as100", "--reason", "r")
     failed = await ended(pool, engine, "asha", "failed")
     there = {"failed": str(failed), "waiting": str(await waiting(pool, "ravi")), "key": made.stdout.strip()}
-    configuration = Path(os.environ["HOOKLEDGER_CONFIG"])
-    configuration.write_text(configuration.read_text() + '[vault]\nfolder = "vault"\n')
-    await run("vault", "rotate", "--reason", "r", "--actor", "somebody")
     await pool.execute("INSERT INTO brakes (tenant, stopped_at) VALUES ('as100', now())")
 
     result = await run(*(word.format(**there) for word in DEEDS[deed]), *WHY)

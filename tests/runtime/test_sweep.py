@@ -208,36 +208,10 @@ async def test_it_outlives_a_lost_store(person: Person, client: Client, store: S
 
 async def test_what_has_expired_is_emptied(person: Person) -> None:
     number = uuid.uuid4()
-    await person.pool.execute(
-        "INSERT INTO vault VALUES ($1, 'x', clock_timestamp() - interval '1 s')", number
-    )
+    for n, age in ((number, "-1 s"), (uuid.uuid4(), "1 hour")):
+        await person.pool.execute(
+            f"INSERT INTO vault VALUES ($1, 'x', clock_timestamp() + interval '{age}')", n
+        )
     await person.sweep.round()
     assert await person.pool.fetchval("SELECT count(*) FROM vault WHERE delivery = $1", number) == 0
-
-
-@pytest.mark.parametrize(
-    ("state", "outcome", "stays"),
-    [
-        ("planned", None, True),
-        ("settled", "failed", True),
-        ("settled", "refused", True),
-        ("settled", "done", False),
-        ("settled", "skipped", False),
-    ],
-)
-async def test_a_secret_stays_while_something_may_need_it(
-    person: Person, state: str, outcome: str | None, stays: bool
-) -> None:
-    number = await person.pool.fetchval(
-        "UPDATE work SET state = $2, outcome = $3, settled_at = CASE WHEN $2 = 'settled' THEN clock_timestamp() END "
-        "WHERE subject = $1 RETURNING delivery",
-        person.receipt.subject,
-        state,
-        outcome,
-    )
-    await person.pool.execute(
-        "INSERT INTO vault VALUES ($1, 'x', clock_timestamp() + interval '1 hour')", number
-    )
-    await person.sweep.round()
-    left = await person.pool.fetchval("SELECT count(*) FROM vault WHERE delivery = $1", number)
-    assert left == int(stays)
+    assert await person.pool.fetchval("SELECT count(*) FROM vault") >= 1
