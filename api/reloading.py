@@ -1,4 +1,4 @@
-"""SIGHUP: other rules from the next call on, all of them or none."""
+"""SIGHUP: other rules and other keys of tokens from the next call on, all of them or none."""
 
 import asyncio
 import logging
@@ -12,8 +12,8 @@ log = logging.getLogger(__name__)
 
 
 class Reloading:
-    """Reads the configuration again when told to. Rules, unique attributes and how is answered are taken from it;
-    what is bound to the process (listener, store, tokens, a new tenant) waits for a restart."""
+    """Reads the configuration again when told to. Of the tenants all is taken from it: rules, how is answered, which
+    keys verify tokens. What is bound to the process (listener, store, a new tenant) waits for a restart."""
 
     def __init__(self, receiver: Receiver) -> None:
         self._receiver = receiver
@@ -44,7 +44,15 @@ class Reloading:
             except Exception as wrong:  # a file of decisions/ that does not import, say
                 log.error("rules not loaded, those before go on: %s", type(wrong).__name__)
                 return False
-            self._receiver.use(settings, policies)
+            try:
+                self._receiver.use(settings, policies)
+            except ConfigError as wrong:
+                log.error("keys not loaded, rules and keys before go on: %s", wrong)
+                return False
+        for name, tenant in settings.tenants.items():
+            if tenant.token != before.tenants[name].token:
+                names = ", ".join(key.name for key in tenant.token.keys) or "none, by proof"
+                log.info("token keys loaded: tenant %s, keys %s", name, names)
         for tenant, policy in policies.items():
             log.info("rules loaded: tenant %s, hash %s", tenant, policy.hash)
         for tenant in sorted(read.tenants.keys() ^ before.tenants.keys()):
@@ -53,11 +61,6 @@ class Reloading:
 
 
 def _with_tenants(before: Settings, read: Settings) -> Settings:
-    """The settings before, each of their tenants as read now, but for its token."""
-    tenants = {
-        name: read.tenants[name].model_copy(update={"token": tenant.token})
-        if name in read.tenants
-        else tenant
-        for name, tenant in before.tenants.items()
-    }
+    """The settings before, each of their tenants as read now."""
+    tenants = {name: read.tenants.get(name, tenant) for name, tenant in before.tenants.items()}
     return before.model_copy(update={"tenants": tenants})
