@@ -38,6 +38,7 @@ from rules.opinion import Opinion
 from rules.policy import Policy
 from runtime.bell import Bell, Ring
 from runtime.spool import NoRoom, Spool
+from runtime.vault import Vault, open_vault
 from settings import Settings
 
 log = logging.getLogger(__name__)
@@ -82,6 +83,7 @@ class Receiver:
         tools: DecisionTools,
         version: str,
         spool: Spool | None = None,
+        vault: Vault | None = None,
     ) -> None:
         self.settings = settings
         self.policies = policies
@@ -92,7 +94,8 @@ class Receiver:
         self.pool = pool
         self.version = version
         self.spool = spool
-        self.deliveries = Deliveries(settings, planner, version)
+        self.vault = vault or open_vault(settings)
+        self.deliveries = Deliveries(settings, planner, self.vault, version)
         self.breaker = Breaker()
         self.refusals = Refusals()
         self.unrecorded = Unrecorded(settings.api.keep_degraded)
@@ -100,7 +103,8 @@ class Receiver:
         self._patience = settings.api.deadline * _SAID_IN_TIME
 
     def use(self, settings: Settings, policies: Mapping[str, Policy]) -> None:
-        """Decides by other rules from the next call on. What the tenants' tokens are stays as it was at the start."""
+        """Decides by other rules, and lets in by other keys, from the next call on. Raises ConfigError."""
+        self.verifier.use(settings.tenants)
         self.settings, self.policies = settings, policies
         self.admission.use(settings.tenants)
 
