@@ -119,7 +119,7 @@ def show_every_key(lines: list[Line], now: datetime) -> None:
     """A table for people."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     for name in ("kind", "name", "kept by", "from", "since", "change it", "if it is lost"):
-        table.add_column(name, overflow="fold")
+        table.add_column(name, overflow="fold", no_wrap=name in ("kind", "since", "change it"))
     for line in lines:
         since = ago(line.since, now) if line.since else "unknown"
         table.add_row(
@@ -139,7 +139,9 @@ def show_every_key(lines: list[Line], now: datetime) -> None:
 
 def _configured(source: Source) -> Line:
     kind = KINDS[source.place]
-    name = source.at if not source.name else f"{source.at.rsplit('.', 2)[0]} {source.name}"
+    name = source.at
+    if source.name:
+        name = ", ".join(filter(None, (source.tenant, source.name)))
     return Line(
         kind.kind,
         name,
