@@ -1,25 +1,31 @@
 """What becomes of a hook's password at the edge: sealed under the hour's key, or said not to be kept; never the hook lost."""
 
+import asyncio
 from collections.abc import Generator
 from pathlib import Path
 
 import httpx
 import pytest
+from temporalio.client import Client
 
 from activities import Event, Hook, Tools, activity
 from activities._registry import registry
 from ledger.engine import Pool
 from runtime.vault import Folder, epoch_of, open_folder, open_vault
+from runtime.worker import assemble
 from settings import Settings, Store
 from tests.api.edge import Edge, configure, listen
 from tests.api.leaks import PASSWORD
 from tests.api.people import person
 from tests.support import Servers, rows
 
+_told: dict[str, str | None] = {}
+
 
 @activity(on=Hook.CHANGE_PASSWORD, secret=True)
 async def sync(event: Event, tools: Tools) -> None:
-    """Would hand the password on."""
+    """Hands the password on."""
+    _told[event.delivery] = event.secret
 
 
 @pytest.fixture(autouse=True)
@@ -93,3 +99,26 @@ async def test_a_copy_of_the_store_opens_nothing_once_the_key_is_destroyed(
     for epoch in keys.epochs():
         keys.destroy(epoch, "expired", "test")
     assert open_vault(edge.settings).unseal(delivery["delivery"], copy) is None
+
+
+async def test_the_worker_opens_what_the_api_sealed_and_then_nothing_is_left(
+    store: Store, pool: Pool, tmp_path: Path, client: Client
+) -> None:
+    settings = _configured(tmp_path, store)
+    user = person()
+    async with listen(settings) as edge, assemble(settings, client) as parts, parts.worker:
+        await edge.answer("changePassword", {"user": user, "passwordText": PASSWORD})
+        [delivery] = await rows(
+            pool,
+            "SELECT d.id FROM deliveries d JOIN handles h ON h.subject = d.subject AND h.value = $1",
+            str(user["login"]).lower(),
+        )
+        async with asyncio.timeout(20):
+            while await pool.fetchval("SELECT count(*) FROM vault WHERE delivery = $1", delivery["id"]):  # noqa: ASYNC110 - another process may do it
+                await asyncio.sleep(
+                    0.05
+                )  # it is there from the answer on, and goes with the activity's outcome
+    assert _told[delivery["id"]] == PASSWORD
+    assert await rows(
+        pool, "SELECT outcome FROM entries WHERE delivery = $1 AND activity = 'sync'", delivery["id"]
+    ) == [{"outcome": "done"}]
