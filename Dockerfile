@@ -11,7 +11,7 @@ FROM python:3.11.15-slim-bookworm
 RUN groupadd --gid 10001 hookledger \
     && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin hookledger
 # A new volume takes the owner of the folder that it is mounted on.
-RUN mkdir -p /var/lib/hookledger/spool && chown 10001:10001 /var/lib/hookledger/spool && chmod 700 /var/lib/hookledger/spool
+RUN install --directory --owner=10001 --group=10001 --mode=700 /var/lib/hookledger/spool /var/lib/hookledger/vault
 WORKDIR /app
 COPY --from=build /app/.venv .venv
 COPY . .

@@ -12,6 +12,7 @@ from commands.signatures import act, look
 from commands.signatures.ledger import ledger
 from commands.signatures.options import load
 from commands.signatures.rules import rules
+from commands.signatures.vault import vault
 
 _RUN, _LOOK, _ACT, _DEVELOP = "Run it", "Look", "Act", "Develop"
 
@@ -30,6 +31,7 @@ app.add_typer(look.config, name="config", rich_help_panel=_LOOK)
 app.add_typer(act.app)
 app.add_typer(act.key, name="key", rich_help_panel=_ACT)
 app.add_typer(act.builds, name="builds", rich_help_panel=_ACT)
+app.add_typer(vault, name="vault", rich_help_panel=_ACT)
 app.add_typer(act.brake, name="brake", rich_help_panel=_ACT)
 app.add_typer(develop)
 app.add_typer(new, name="new", rich_help_panel=_DEVELOP)

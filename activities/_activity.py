@@ -17,7 +17,9 @@ MAX_QUIET = timedelta(seconds=30)
 """The longest attempt without a heartbeat: above it a dead worker would go unnoticed for too long."""
 
 SEALED_FOR = timedelta(days=2)
-"""A secret's time to live, from the delivery on: whatever needs it must have given up before."""
+"""A secret's longest time to live, from the delivery on: whatever needs it must have given up before."""
+STARTS_WITHIN = timedelta(hours=6)
+"""How late the first attempt may be, after an outage, without missing its secret."""
 
 AS_THE_HOOK = timedelta(days=3650)
 """Waits as long as the tenant's window for the hook: only the watch ends it."""
@@ -61,6 +63,12 @@ class Activity:
         run: Callable[[Any, Tools], Ending] = self.run
         batched = self.plan.batch > 1 and not self.plan.bookkeeping
         return await run(events if batched else events[0], tools) or Outcome()
+
+    @property
+    def sealed_for(self) -> timedelta:
+        """How long its secret is kept: until it has given up, though its first attempt came late."""
+        ends = timedelta(seconds=self.plan.give_up) + (self.confirmed or self.delay)
+        return min(ends + STARTS_WITHIN, SEALED_FOR)
 
     def planned_on(self, hook: Hook) -> bool:
         """Whether a delivery of this hook can cause this activity."""
@@ -139,6 +147,7 @@ def activity(
         hold=on_failure == "hold",
         bookkeeping=bookkeeping,
         cancel_on=tuple(h.name for h in cancel_on),
+        secret=secret,
     )
 
     def make(function: Run) -> Activity:

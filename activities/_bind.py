@@ -18,7 +18,7 @@ from temporalio import activity as temporal
 from temporalio.exceptions import ApplicationError
 
 from activities._activity import Activity, Outcome
-from activities._errors import Refused, Unavailable
+from activities._errors import Refused, SecretGone, Unavailable
 from activities._event import Event
 from activities._tools import Configured, Db, Tools
 from hooks.secrets import CUT
@@ -26,6 +26,7 @@ from ledger import work
 from ledger.engine import Engine, reading
 from ledger.events import Stored, load
 from ledger.plan import Job, Plan, Settlement
+from ledger.vault import forget_unneeded
 
 T = TypeVar("T")
 
@@ -84,6 +85,8 @@ class _Attempt:
         try:
             async with asyncio.timeout(max(self.lease - _MARGIN, self.lease / 2)):
                 outcome = await self._run(claimed, stored, db)
+        except SecretGone as wrong:
+            raise await self._fail(claimed, wrong, "secret_gone") from None
         except Refused as wrong:
             raise await self._fail(claimed, wrong, "refused") from None
         except (Exception, asyncio.CancelledError) as wrong:
@@ -138,6 +141,9 @@ class _Attempt:
             written = await work.settle(connection, endings, self.wiring.code_version)
             if len(written) < len(endings):
                 raise _retry("Stale", 1.0)
+            if self.activity.secret:
+                for ending in endings:
+                    await forget_unneeded(connection, ending.ref.delivery)
         return [Settlement(e.ref, e.outcome, written[e.ref]) for e in endings]
 
     async def _fail(
@@ -175,9 +181,14 @@ class _Attempt:
 
 
 def event_of(stored: Stored, activity: Activity, wiring: Wiring) -> Event:
-    """The Event of a stored delivery. Raises Refused if its body has been erased."""
-    sealed = stored.sealed if activity.secret else None
-    return event_told(stored, wiring.unseal(stored.delivery, sealed) if sealed is not None else None)
+    """The Event of a stored delivery. Raises Refused if its body has been erased, SecretGone if only its secret has."""
+    if not activity.secret:
+        return event_told(stored)
+    sealed = stored.sealed
+    event = event_told(stored, wiring.unseal(stored.delivery, sealed) if sealed is not None else None)
+    if event.secret is None and event.request.get("passwordText") == CUT:
+        raise SecretGone("the password is not kept any more: have it set again")
+    return event
 
 
 def event_told(stored: Stored, secret: str | None = None) -> Event:
@@ -204,7 +215,9 @@ def event_told(stored: Stored, secret: str | None = None) -> Event:
 
 def settled_before(settled: work.Settled) -> Settlement:
     """What another attempt had settled: its failure is named again, since that attempt may not have been heard."""
-    return Settlement(settled.ref, settled.outcome, settled.entry, settled.outcome in ("failed", "refused"))
+    return Settlement(
+        settled.ref, settled.outcome, settled.entry, settled.outcome in ("failed", "refused", "secret_gone")
+    )
 
 
 def next_wait(plan: Plan) -> float:

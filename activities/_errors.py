@@ -5,6 +5,10 @@ class Refused(Exception):
     """The other side said no, and will say no again: never retried."""
 
 
+class SecretGone(Refused):
+    """The secret that the work needs is not there any more, or was never kept."""
+
+
 class Unavailable(Exception):
     """The other side cannot answer now: retried, after `retry_after` seconds if it said how long."""
 

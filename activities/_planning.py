@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from activities._activity import Activity
@@ -43,10 +44,10 @@ class Planner:
             if (a := ready.activity).when is None or a.when.holds(request, tenant, hook.name)
         ]
 
-    def needs_secret(self, work: Sequence[Planned]) -> bool:
-        """Whether any of the planned activities declared that it needs the delivery's secret."""
-        known = registry()
-        return any(known[w.activity].secret for w in work)
+    def sealed_for(self, work: Sequence[Planned]) -> timedelta | None:
+        """How long the delivery's secret is kept for those of the planned activities that need it; None: for none."""
+        needing = [a for w in work if (a := registry()[w.activity]).secret]
+        return max((a.sealed_for for a in needing), default=None)
 
     def only_bookkeeping(self, work: Sequence[Planned]) -> bool:
         """Whether the ring may wait a little."""

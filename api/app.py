@@ -30,6 +30,8 @@ from runtime.bell import Bell
 from runtime.client import connect
 from runtime.configuration import compiled
 from runtime.spool import open_spool
+from runtime.vault import open_vault
+from runtime.vault.keeping import begin, keep_keys
 from runtime.version import code_version
 from settings import Settings
 
@@ -52,11 +54,13 @@ def make_app(settings: Settings) -> HookPaths:
         tools = DecisionTools(httpx.AsyncClient(timeout=settings.api.deadline, follow_redirects=False))
         app.state.pool = pool
         spool = open_spool(settings)
+        vault = open_vault(settings)
+        await begin(settings, vault, "api")
         app.state.receiver = receiver = Receiver(
-            settings, compiled(settings), verifier, planner, bell, pool, tools, version, spool
+            settings, compiled(settings), verifier, planner, bell, pool, tools, version, spool, vault
         )
         background = Background(receiver, bell, pool)
-        notes = asyncio.create_task(background.run())
+        notes, keys = asyncio.create_task(background.run()), asyncio.create_task(keep_keys(vault))
         # What was loaded stays for good: looking through it for garbage would hold answers up for 0.1 s at a time.
         gc.collect()
         gc.freeze()
@@ -64,6 +68,7 @@ def make_app(settings: Settings) -> HookPaths:
             yield
         finally:
             await bell.drain(5)
+            keys.cancel()
             notes.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await notes

@@ -28,7 +28,7 @@ _HASHES = {
 class Verifier:
     """Verifies tokens against the tenants' keys and remembers the verified ones until they expire.
 
-    Keys do not change within a Verifier: after a rotation make a new one, which remembers nothing.
+    `use` changes the keys: what another key had verified is forgotten.
     """
 
     def __init__(
@@ -39,14 +39,28 @@ class Verifier:
         clock: Callable[[], float] = time.time,
         remembered: int = 10_000,
     ) -> None:
-        self._tenants = dict(tenants)
-        self._names = {tenant.token.tenant_id or name: name for name, tenant in tenants.items()}
-        self._keys = {name: list(_prepared(name, tenant)) for name, tenant in tenants.items()}
+        self._tenants: dict[str, Tenant] = {}
+        self._known: OrderedDict[str, tuple[Caller, float]] = OrderedDict()
+        self.use(tenants)
         self._key = blake2b(fingerprint_key, digest_size=32, person=b"hookledger token").digest()
         self._clock = clock
         self._remembered = remembered
-        self._known: OrderedDict[str, tuple[Caller, float]] = OrderedDict()
         self._prover = Prover()
+
+    def use(self, tenants: Mapping[str, Tenant]) -> None:
+        """Verifies by these from the next call on. Raises ConfigError, and then goes on as before.
+
+        Of a tenant whose `token` changed nothing is remembered: who was verified by a key that is gone is so no more.
+        """
+        keys = {name: list(_prepared(name, tenant)) for name, tenant in tenants.items()}
+        before, self._tenants = self._tenants, dict(tenants)
+        self._names = {tenant.token.tenant_id or name: name for name, tenant in tenants.items()}
+        self._keys = keys
+        same = {
+            name for name, tenant in tenants.items() if name in before and before[name].token == tenant.token
+        }
+        for fingerprint in [f for f, (caller, _) in self._known.items() if caller.tenant not in same]:
+            del self._known[fingerprint]
 
     def verify(self, authorization: str | None) -> Caller:
         """The caller of a header that a configured key signed. Raises Refusal; asks nobody."""
@@ -72,14 +86,16 @@ class Verifier:
 
     async def _prove(self, name: str, url: str, opened: Opened) -> Caller:
         """The caller of a token that the platform itself accepts; Refusal with status 503 if it cannot say."""
-        until = self._check_times(name, opened.claims)
+        until, token = self._check_times(name, opened.claims), self._tenants[name].token
         answer = await self._prover.ask(url, opened.token, opened.fingerprint)
         if answer.verdict is Verdict.UNKNOWN:
             raise Refusal("proof_unavailable", f"Not proven: {answer.words}.", tenant=name, status=503)
         if answer.verdict is not Verdict.ACCEPTED:
             status = 403 if answer.verdict is Verdict.FORBIDDEN else 401
             raise Refusal("proof_refused", f"Not proven: {answer.words}.", tenant=name, status=status)
-        return self._remember(name, "proof", opened, until)
+        caller = self._caller(name, "proof", opened)
+        # Changed meanwhile: asked again at the next call.
+        return caller if self._tenants[name].token != token else self._remember(caller, until)
 
     async def close(self) -> None:
         """Ends what is being asked of the platform."""
@@ -97,9 +113,9 @@ class Verifier:
         self._known.move_to_end(fingerprint)
         return known[0]
 
-    def _remember(self, name: str, key_name: str, opened: Opened, until: float) -> Caller:
+    def _caller(self, name: str, key_name: str, opened: Opened) -> Caller:
         claims = opened.claims
-        caller = Caller(
+        return Caller(
             tenant=name,
             actor=asserted(claims, "sub") or "",
             user_id=asserted(claims, "userId"),
@@ -107,7 +123,9 @@ class Verifier:
             key_name=key_name,
             fingerprint=opened.fingerprint,
         )
-        self._known[opened.fingerprint] = (caller, until)
+
+    def _remember(self, caller: Caller, until: float) -> Caller:
+        self._known[caller.fingerprint] = (caller, until)
         if len(self._known) > self._remembered:
             self._known.popitem(last=False)
         return caller
@@ -123,7 +141,7 @@ class Verifier:
         for key_name, key in self._keys[name]:
             if _HASHES[algorithm].verify(opened.signed, key, opened.signature):
                 until = self._check_times(name, opened.claims)
-                return self._remember(name, key_name, opened, until)
+                return self._remember(self._caller(name, key_name, opened), until)
         raise self._bad_signature(name, opened)
 
     def _check_times(self, name: str, claims: Mapping[str, Any]) -> float:

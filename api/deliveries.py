@@ -5,7 +5,6 @@ from datetime import timedelta
 
 from uuid_utils.compat import uuid7
 
-from activities._activity import SEALED_FOR
 from activities._planning import Planner
 from api import body as bodies
 from api.caller import Caller
@@ -15,20 +14,23 @@ from hooks.hook import Json, Question
 from hooks.judging import login_of, values_of
 from hooks.secrets import TooDeep, cut
 from ledger.degraded import TURNED_AWAY
-from ledger.receive import Delivery, Note, Person, Planned
+from ledger.receive import Delivery, Note, Person
 from rules.opinion import Opinion, outcome_of
 from runtime.vault import Vault
 from runtime.workflow_id import workflow_id
 from settings import Settings
 
+NOT_KEPT = "secret not kept"
+"""The outcome of a delivery whose password an activity needs, and the vault would not take."""
+
 
 class Deliveries:
     """One per process. Makes of a call, and of what was decided on it, what the ledger takes."""
 
-    def __init__(self, settings: Settings, planner: Planner, version: str) -> None:
+    def __init__(self, settings: Settings, planner: Planner, vault: Vault, version: str) -> None:
         self._planner = planner
         self._version = version
-        self._vault = Vault(settings.fingerprint_key)
+        self._vault = vault
         self._key = settings.fingerprint_key[:64]
         self._max_depth = settings.api.max_depth
         self._show_login = settings.temporal.show_login
@@ -41,6 +43,9 @@ class Deliveries:
         except TooDeep:
             raise bodies.too_deep() from None
         work = self._planner.plan(hook, kept, caller.tenant) if hook.about_user else []
+        sealed_for = self._planner.sealed_for(work)
+        secret = _secret(heard) if sealed_for is not None else None
+        sealed = self._vault.seal(str(heard.receipt), secret) if secret is not None else None
         brake = tenant.deprovision if hook.braked and verdict == "deprovision" else None
         return Delivery(
             id=heard.receipt,
@@ -67,12 +72,12 @@ class Deliveries:
             source_id=heard.source_id,
             twin=self._twin(heard.raw) if hook.repeats_are_suspect and hook.about_user else None,
             work=work,
-            sealed=self._sealed(heard, work),
-            sealed_for=SEALED_FOR,
+            sealed=sealed,
+            sealed_for=sealed_for or timedelta(0),
             codes=[f"rule:{opinion.refusal.rule}"] if opinion.refusal and verdict == "refused" else (),
             shadowed=heard.policy.shadowed if hook.check else (),
             patch=bodies.write(cut(opinion.changed, self._max_depth)) if opinion.changed else None,
-            notes=_notes(opinion),
+            notes=_notes(opinion) + _not_kept(secret, sealed),
             wishes=opinion.wishes,
         )
 
@@ -105,11 +110,15 @@ class Deliveries:
     def _twin(self, raw: bytes) -> bytes:
         return hashlib.blake2b(raw, key=self._key, digest_size=16, person=b"twin").digest()
 
-    def _sealed(self, heard: Heard, work: list[Planned]) -> bytes | None:
-        secret = heard.request.get("passwordText")
-        if not isinstance(secret, str) or not self._planner.needs_secret(work):
-            return None
-        return self._vault.seal(str(heard.receipt), secret)
+
+def _secret(heard: Heard) -> str | None:
+    secret = heard.request.get("passwordText")
+    return secret if isinstance(secret, str) else None
+
+
+def _not_kept(secret: str | None, sealed: bytes | None) -> list[Note]:
+    """The hook counts more than its password: where no key seals, it is recorded without."""
+    return [] if secret is None or sealed is not None else [Note(NOT_KEPT, "{}")]
 
 
 def _notes(opinion: Opinion) -> list[Note]:

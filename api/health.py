@@ -18,21 +18,32 @@ async def live(_: Request) -> Response:
 async def ready(request: Request) -> Response:
     """200 while the store takes hooks; 503 says what is missing. Temporal is not needed to take hooks."""
     pool: Pool = request.app.state.pool
+    receiver: Receiver = request.app.state.receiver
     try:
         async with asyncio.timeout(1):
             await pool.fetchval("SELECT 1 FROM deliveries LIMIT 1")
     except asyncpg.UndefinedTableError:
         return JSONResponse({"status": "not ready", "store": "not migrated: run ./hookledger migrate"}, 503)
     except StoreErrors:
-        receiver: Receiver = request.app.state.receiver
         spool = _spool(receiver)
         if spool is None:
             return JSONResponse({"status": "not ready", "store": "out of reach"}, 503)
         full = spool["free"] < receiver.settings.api.max_body
         status = "not ready" if full else "ready"
-        return JSONResponse({"status": status, "store": "out of reach", "spool": spool}, 503 if full else 200)
-    spool = _spool(request.app.state.receiver)
-    return JSONResponse({"status": "ready", "store": "ok"} | ({"spool": spool} if spool else {}))
+        return JSONResponse(
+            {"status": status, "store": "out of reach", "spool": spool} | _vault(receiver),
+            503 if full else 200,
+        )
+    spool = _spool(receiver)
+    return JSONResponse(
+        {"status": "ready", "store": "ok"} | ({"spool": spool} if spool else {}) | _vault(receiver)
+    )
+
+
+def _vault(receiver: Receiver) -> dict[str, str]:
+    """Passwords that cannot be kept are no reason to refuse hooks, but one to look."""
+    trouble = receiver.vault.trouble
+    return {"vault": trouble} if trouble and receiver.settings.vault.folder is not None else {}
 
 
 def _spool(receiver: Receiver) -> dict[str, float] | None:

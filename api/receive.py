@@ -38,6 +38,7 @@ from rules.opinion import Opinion
 from rules.policy import Policy
 from runtime.bell import Bell, Ring
 from runtime.spool import NoRoom, Spool
+from runtime.vault import Vault, open_vault
 from settings import Settings
 from settings.addresses import Addresses, is_listed
 
@@ -83,6 +84,7 @@ class Receiver:
         tools: DecisionTools,
         version: str,
         spool: Spool | None = None,
+        vault: Vault | None = None,
     ) -> None:
         self.settings = settings
         self.policies = policies
@@ -93,16 +95,18 @@ class Receiver:
         self.pool = pool
         self.version = version
         self.spool = spool
-        self.deliveries = Deliveries(settings, planner, version)
+        self.vault = vault or open_vault(settings)
+        self.deliveries = Deliveries(settings, planner, self.vault, version)
         self.breaker = Breaker()
         self.refusals = Refusals()
         self.unrecorded = Unrecorded(settings.api.keep_degraded)
         self.admission = Admission(settings.store.pool_size, settings.tenants)
         self._patience = settings.api.deadline * _SAID_IN_TIME
 
-    def use(self, settings: Settings, policies: Mapping[str, Policy], verifier: Verifier) -> None:
-        """Decides by other rules, and lets in by other keys, from the next call on; no token is remembered."""
-        self.settings, self.policies, self.verifier = settings, policies, verifier
+    def use(self, settings: Settings, policies: Mapping[str, Policy]) -> None:
+        """Decides by other rules, and lets in by other keys, from the next call on. Raises ConfigError."""
+        self.verifier.use(settings.tenants)
+        self.settings, self.policies = settings, policies
         self.admission.use(settings.tenants)
 
     async def __call__(self, hook: Hook, request: Request, name: str = "") -> Response:

@@ -1,10 +1,9 @@
-"""SIGHUP: other rules and other keys from the next call on, all of them or none."""
+"""SIGHUP: other rules and other keys of tokens from the next call on, all of them or none."""
 
 import asyncio
 import logging
 import signal
 
-from api.auth import Verifier
 from api.receive import Receiver
 from runtime.configuration import compiled, load_checked
 from settings import ConfigError, Settings
@@ -13,8 +12,8 @@ log = logging.getLogger(__name__)
 
 
 class Reloading:
-    """Reads the configuration again when told to. Rules, unique attributes, how is answered, and the keys of tokens are
-    taken from it; what is bound to the process (listener, store, a new tenant) waits for a restart."""
+    """Reads the configuration again when told to. Of the tenants all is taken from it: rules, how is answered, which
+    keys verify tokens. What is bound to the process (listener, store, a new tenant) waits for a restart."""
 
     def __init__(self, receiver: Receiver) -> None:
         self._receiver = receiver
@@ -38,7 +37,6 @@ class Reloading:
                 read = await asyncio.to_thread(load_checked)
                 settings = _with_tenants(before, read)
                 policies = await asyncio.to_thread(compiled, settings)
-                verifier = Verifier(settings.tenants, fingerprint_key=settings.fingerprint_key)
             except ConfigError as wrong:
                 for line in str(wrong).splitlines():
                     log.error("rules not loaded, those before go on: %s", line)
@@ -46,9 +44,15 @@ class Reloading:
             except Exception as wrong:  # a file of decisions/ that does not import, say
                 log.error("rules not loaded, those before go on: %s", type(wrong).__name__)
                 return False
-            earlier = self._receiver.verifier
-            self._receiver.use(settings, policies, verifier)
-            await earlier.close()
+            try:
+                self._receiver.use(settings, policies)
+            except ConfigError as wrong:
+                log.error("keys not loaded, rules and keys before go on: %s", wrong)
+                return False
+        for name, tenant in settings.tenants.items():
+            if tenant.token != before.tenants[name].token:
+                names = ", ".join(key.name for key in tenant.token.keys) or "none, by proof"
+                log.info("token keys loaded: tenant %s, keys %s", name, names)
         for tenant, policy in policies.items():
             log.info("rules loaded: tenant %s, hash %s", tenant, policy.hash)
         for tenant in sorted(read.tenants.keys() ^ before.tenants.keys()):

@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from commands.ending import stop
+from commands.every_key import every_key, show_every_key
 from commands.output import as_json, console, print_lines, printable
 from commands.times import ago, duration
 from ledger import key_text
@@ -75,13 +76,20 @@ async def new(
     )
 
 
-async def listing(settings: Settings, tenant: str | None, *, ended: bool, lines: bool) -> None:
-    """Prints the keys; never the keys themselves, which nobody has but their holders."""
+async def listing(settings: Settings, tenant: str | None, *, ended: bool, api: bool, lines: bool) -> None:
+    """Prints what there is to know of each key, never the keys themselves; of those in the store alone if `api`."""
     wanted = None if tenant is None else [tenant]
-    keys = await _done(settings, lambda c: list_keys(c, wanted, ended=ended))
     now = datetime.now(UTC)
+    if not api:
+        every = every_key(settings, tenant)
+        if lines:
+            print_lines(asdict(line) for line in every)
+        else:
+            show_every_key(every, now)
+            console().print("\nKeys of those who ask over HTTP", style="bold")
+    keys = await _done(settings, lambda c: list_keys(c, wanted, ended=ended))
     if lines:
-        print_lines(_shown(key) for key in keys)
+        print_lines((({} if api else {"kind": "api"}) | _shown(key)) for key in keys)
     elif not keys:
         console().print("no key" if ended else "no key that is good; --all shows those that ended")
     else:

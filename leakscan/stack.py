@@ -30,6 +30,8 @@ owner_url = { file = "owner.url" }
 keeper_url = { file = "keeper.url" }
 [spool]
 folder = "spool"
+[vault]
+folder = "vault"
 [temporal]
 task_queue = "leakscan"
 show_login = false

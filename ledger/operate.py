@@ -19,6 +19,8 @@ Deed = Literal[
     "release brake",
     "key made",
     "key revoked",
+    "vault keys destroyed",
+    "vault key rotated",
     "erase",
     "erasure planned",
     "erasure withdrawn",

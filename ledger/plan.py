@@ -32,6 +32,8 @@ class Plan:
     """Writes only to the store, so it may share a transaction with its neighbours."""
     cancel_on: tuple[str, ...] = ()
     """Hooks whose later delivery cancels this work before it has run."""
+    secret: bool = False
+    """Needs the delivery's secret, which is kept until it has gone well."""
     version: int = VERSION
 
     def to_row(self) -> dict[str, Any]:

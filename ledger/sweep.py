@@ -8,6 +8,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ledger.engine import Pool
+from ledger.vault import forget_unneeded
 
 SWEEPERS_LOCK = 0x486F6F6B
 """Advisory lock: one sweep at a time, however many workers."""
@@ -87,6 +88,7 @@ _TIDY = (
 
 
 async def tidy(connection: AsyncConnection) -> None:
-    """Empties what has expired."""
+    """Empties what has expired, and what nothing needs any more."""
+    await forget_unneeded(connection)
     for statement in _TIDY:
         await connection.execute(text(statement))

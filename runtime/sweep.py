@@ -12,6 +12,8 @@ from ledger.engine import Engine, EngineErrors
 from ledger.sweep import Unrung, find_unrung, note_rung, only_sweeper, tidy
 from runtime.bell import Ring, ring
 from runtime.erasing import Impossible, carry_out
+from runtime.vault import open_folder
+from runtime.vault.keeping import destroy_due
 from settings import Settings
 
 log = logging.getLogger(__name__)
@@ -19,7 +21,7 @@ log = logging.getLogger(__name__)
 _MOST = 500
 _AT_ONCE = 16
 _ERASURES_EVERY = 60.0
-"""Seconds between looks at who is to be erased: a planned erasure is due to the day."""
+"""Seconds between looks at who is to be erased, and which keys are to be destroyed: neither is due to the minute."""
 
 
 class Sweep:
@@ -29,6 +31,7 @@ class Sweep:
         self._engine = engine
         self._client = client
         self._settings = settings
+        self._vault = open_folder(settings)
         self._slots = asyncio.Semaphore(_AT_ONCE)
 
     async def run(self) -> None:
@@ -43,6 +46,7 @@ class Sweep:
             if time.monotonic() - looked >= _ERASURES_EVERY:
                 looked = time.monotonic()
                 await self.erase_due()
+                await destroy_due(self._vault, "worker")
 
     async def erase_due(self) -> None:
         """Erases whoever waited for it and may go now; without the keeper's role, says that they wait."""

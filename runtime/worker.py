@@ -32,7 +32,7 @@ from runtime.schedules import keep_schedules
 from runtime.sealer import Sealer
 from runtime.shutdown import stop_event
 from runtime.sweep import Sweep
-from runtime.vault import Vault
+from runtime.vault import open_vault
 from runtime.version import code_version
 from runtime.workflows import WORKFLOWS
 from settings import Settings
@@ -104,9 +104,7 @@ async def assemble(settings: Settings, client: Client) -> AsyncGenerator[Parts]:
     try:
         retired = await _register_patiently(engine, version)
         async with httpx.AsyncClient(timeout=_HTTP_TIMEOUT, follow_redirects=False) as http:
-            wiring = Wiring(
-                engine, http, settings.activities, version, Vault(settings.fingerprint_key).unseal
-            )
+            wiring = Wiring(engine, http, settings.activities, version, open_vault(settings).unseal)
             machinery = Machinery(wiring, retired)
             overseer = Overseer(engine, client, settings)
             watcher = Watcher(

@@ -25,6 +25,7 @@ from settings.sealing import Evidence
 from settings.spool import Spool
 from settings.table import Table
 from settings.tls import Tls
+from settings.vault import Vault
 from settings.windows import Watch, Windows
 
 _KEY_BYTES = {"HS256": 32, "HS384": 48, "HS512": 64}
@@ -243,6 +244,7 @@ class Settings(Table):
     query: Query = Query()
     ledger: Evidence = Evidence()
     spool: Spool = Spool()
+    vault: Vault = Vault()
     activities: dict[str, dict[str, Free]] = Field(default_factory=dict[str, dict[str, Any]], repr=False)
 
     @field_validator("fingerprint_key")

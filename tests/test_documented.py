@@ -12,7 +12,7 @@ from cli import app
 
 ROOT = Path(__file__).parents[1]
 PAGES = [*sorted(ROOT.glob("docs/*.md")), ROOT / "README.md"]
-DEEDS = {"key made", "key revoked", "rules loaded"}
+DEEDS = {"key made", "key revoked", "rules loaded", "vault keys destroyed", "vault key rotated"}
 """Names of deeds, which read like commands."""
 COMMANDS: Any = typer.main.get_command(app)
 

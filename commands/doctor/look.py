@@ -17,6 +17,7 @@ from commands.doctor.servers import (
     look_at_tls,
 )
 from commands.doctor.spool import look_at_spool
+from commands.doctor.vault import look_at_vault
 from commands.times import ago
 from hooks import by_name
 from ledger.overview import Standing
@@ -45,6 +46,7 @@ async def look(settings: Settings) -> Report:
         *sealing,
         *months,
         *look_at_spool(settings),
+        *look_at_vault(settings),
         *temporal,
         listener,
         look_at_tls(settings.api),

@@ -218,13 +218,17 @@ def key_new(
 def key_list(
     tenant: Tenant = None,
     all_: Annotated[bool, typer.Option("--all", help="Also those that expired or were revoked.")] = False,
+    api: Annotated[
+        bool,
+        typer.Option("--api", help="Only keys of those who ask over HTTP: what they may, when last used."),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Lists keys: what they may, for whom, until when, when last used. --json: one key a line."""
+    """Lists every key: whose it is, where it comes from, how old it is, how to change it. --json: one key a line."""
     from commands.keys import listing
 
     settings = load()
-    asyncio.run(listing(settings, known_tenant(settings, tenant), ended=all_, lines=as_json))
+    asyncio.run(listing(settings, known_tenant(settings, tenant), ended=all_, api=api, lines=as_json))
 
 
 @key.command("revoke")

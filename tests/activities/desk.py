@@ -1,11 +1,13 @@
 """One activity at the real store without a workflow: stores its work, makes attempts, looks at what came of it."""
 
 import json
+import tempfile
 import uuid
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -19,7 +21,7 @@ from activities._machinery import Machinery
 from ledger.engine import Pool, open_pool
 from ledger.plan import Job, Ref, Settlement
 from ledger.receive import Planned, plan_text, receive
-from runtime.vault import Vault
+from runtime.vault import Folder, Vault
 from settings import Store
 from tests.support import delivery, rows
 
@@ -40,6 +42,7 @@ class Desk:
     pool: Pool
     wiring: Wiring
     vault: Vault
+    keys: Folder
     store_settings: Store
     login: str = field(default_factory=lambda: f"u{uuid.uuid4().hex[:10]}")
 
@@ -157,9 +160,11 @@ async def desk_at(
     store: Store, pool: Pool, engine: AsyncEngine, settings: Mapping[str, Mapping[str, Any]]
 ) -> AsyncGenerator[Desk]:
     """A desk with the `[activities.NAME]` tables."""
-    vault = Vault(b"k" * 32)
-    async with httpx.AsyncClient(timeout=10, follow_redirects=False, trust_env=False) as http:
-        yield Desk(pool, Wiring(engine, http, settings, "test", vault.unseal), vault, store)
+    with tempfile.TemporaryDirectory() as directory:
+        keys = Folder(Path(directory), [b"w" * 32])
+        vault = Vault(keys, b"k" * 32)
+        async with httpx.AsyncClient(timeout=10, follow_redirects=False, trust_env=False) as http:
+            yield Desk(pool, Wiring(engine, http, settings, "test", vault.unseal), vault, keys, store)
 
 
 def an_event(**changes: Any) -> Event:

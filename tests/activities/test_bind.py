@@ -3,12 +3,14 @@
 import json
 import uuid
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from temporalio.exceptions import ApplicationError
 
 from activities import Event, Hook, Outcome, Refused, Tools, Unavailable, activity
 from activities._bind import without
+from ledger.sweep import tidy
 from tests.activities.desk import Desk, effect, writer
 
 
@@ -125,6 +127,91 @@ async def test_a_secret_is_gone_after_its_time(desk: Desk) -> None:
     [piece] = await desk.store(sync, hook="changePassword", id=number, sealed=sealed)
     await desk.attempt(sync, piece)
     assert told[0].secret is None
+
+
+def _sealing(desk: Desk, number: uuid.UUID) -> dict[str, Any]:
+    """What a delivery of a password is stored with."""
+    sealed = desk.vault.seal(str(number), "hunter2-fake")
+    return {
+        "hook": "changePassword",
+        "id": number,
+        "request": {"passwordText": "[cut]"},
+        "sealed": sealed,
+        "sealed_for": timedelta(hours=1),
+    }
+
+
+async def _kept(desk: Desk, number: uuid.UUID) -> bool:
+    return await desk.pool.fetchval("SELECT count(*) FROM vault WHERE delivery = $1", number) == 1
+
+
+async def test_a_secret_goes_when_the_last_that_needs_it_has_gone_well(desk: Desk) -> None:
+    told: list[str | None] = []
+
+    @activity(on=Hook.CHANGE_PASSWORD, secret=True)
+    async def first(event: Event, tools: Tools) -> None:
+        told.append(event.secret)
+
+    @activity(on=Hook.CHANGE_PASSWORD, secret=True)
+    async def second(event: Event, tools: Tools) -> None:
+        told.append(event.secret)
+
+    @activity(on=Hook.CHANGE_PASSWORD)
+    async def needless(event: Event, tools: Tools) -> None:
+        """Is still open in the end."""
+
+    number = uuid.uuid4()
+    one, two, _ = await desk.store(first, second, needless, **_sealing(desk, number))
+    await desk.attempt(first, one)
+    assert await _kept(desk, number)
+    await desk.attempt(second, two)
+    assert not await _kept(desk, number)
+    assert told == ["hunter2-fake"] * 2
+
+
+async def test_of_failed_work_the_secret_stays_for_a_redrive(desk: Desk) -> None:
+    @activity(on=Hook.CHANGE_PASSWORD, secret=True)
+    async def no(event: Event, tools: Tools) -> None:
+        raise Refused("no")
+
+    @activity(on=Hook.CHANGE_PASSWORD, secret=True)
+    async def yes(event: Event, tools: Tools) -> None:
+        """Goes well, and does not take the other's secret away."""
+
+    number = uuid.uuid4()
+    one, two = await desk.store(no, yes, **_sealing(desk, number))
+    with pytest.raises(ApplicationError):
+        await desk.attempt(no, one)
+    await desk.attempt(yes, two)
+    assert await _kept(desk, number)
+    await desk.change(one, "outcome = 'skipped'")
+    async with desk.wiring.engine.begin() as connection:
+        await tidy(connection)
+    assert not await _kept(desk, number)
+
+
+@pytest.mark.parametrize("how", ["key destroyed", "time over", "never kept"])
+async def test_work_whose_secret_is_gone_ends_so(desk: Desk, how: str) -> None:
+    @activity(on=Hook.CHANGE_PASSWORD, secret=True)
+    async def sync(event: Event, tools: Tools) -> None:
+        raise AssertionError("it must not run")
+
+    number = uuid.uuid4()
+    stored = _sealing(desk, number)
+    if how == "time over":
+        stored["sealed_for"] = timedelta(seconds=-1)
+    if how == "never kept":
+        stored["sealed"] = None
+    [piece] = await desk.store(sync, **stored)
+    if how == "key destroyed":
+        for epoch in desk.keys.epochs():
+            assert desk.keys.destroy(epoch, "a leak", "test")
+    with pytest.raises(ApplicationError) as error:
+        await desk.attempt(sync, piece)
+    assert error.value.non_retryable
+    [entry] = await desk.entries(piece)
+    assert (entry["outcome"], entry["detail"]) == ("secret_gone", {"error": "SecretGone"})
+    assert (await desk.attempt(sync, piece))[0].failed
 
 
 async def test_an_erased_body_is_refused(desk: Desk) -> None:

@@ -118,8 +118,15 @@ def test_confirmed_waits_its_window_and_delay_delays() -> None:
 
 def test_a_secret_is_needed_only_by_who_said_so() -> None:
     planner = Planner({})
-    assert planner.needs_secret(planner.plan(Hook.CHANGE_PASSWORD, NOBODY, "as100"))
-    assert not planner.needs_secret(planner.plan(Hook.POST_CREATE_USER, NOBODY, "as100"))
+    work = planner.plan(Hook.CHANGE_PASSWORD, NOBODY, "as100")
+    assert {w.activity: Plan.from_row(json.loads(w.plan)).secret for w in work} == {
+        "password": False,
+        "sync": True,
+    }
+    assert planner.sealed_for(work) == days(1) + timedelta(hours=6), (
+        "its give-up time, though its first attempt comes late"
+    )
+    assert planner.sealed_for(planner.plan(Hook.POST_CREATE_USER, NOBODY, "as100")) is None
 
 
 def test_bookkeeping_alone_may_wait_for_its_ring() -> None:

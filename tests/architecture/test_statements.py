@@ -14,6 +14,8 @@ _OF_A_TENANT = re.compile(r":tenants?\b|tenant = (coalesce\()?\$\d|\(tenant, ")
 _OF_NOBODY = frozenset({"releases", "activity_names", "alembic_version", "unsealed", "leaves", "checkpoints"})
 
 BY_ID = {
+    "vault._FORGET": "secrets that no work needs any more, whosever they are",
+    "vault._COUNT": "numbers by key, which all tenants share",
     "by_hand._WHOSE": "the person whose run it is, by the run's name",
     "by_hand._NOTE": "a key that names nobody",
     "by_hand._LOOKED": "a time and no more",

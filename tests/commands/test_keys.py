@@ -58,9 +58,12 @@ async def test_keys_are_listed_and_revoked(run: Run, pool: Pool) -> None:
     assert (revoked.exit_code, again.exit_code) == (0, 2)
     assert one not in revoked.output + again.output
 
-    good = [json.loads(line) for line in (await run("key", "list", "--json")).stdout.splitlines()]
-    all_ = [json.loads(line) for line in (await run("key", "list", "--all", "--json")).stdout.splitlines()]
-    of_the_tenant = await run("key", "list", "--all", "--tenant", "as100", "--json")
+    good = [json.loads(line) for line in (await run("key", "list", "--api", "--json")).stdout.splitlines()]
+    all_ = [
+        json.loads(line)
+        for line in (await run("key", "list", "--api", "--all", "--json")).stdout.splitlines()
+    ]
+    of_the_tenant = await run("key", "list", "--api", "--all", "--tenant", "as100", "--json")
     assert [(k["id"], k["state"], k["tenant"]) for k in good] == [(two["id"], "good", None)]
     assert [(k["id"], k["state"], k["revoked_by"]) for k in all_] == [
         (one[4:16], "revoked", "asha.ops"),

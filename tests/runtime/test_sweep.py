@@ -1,6 +1,7 @@
 """The sweep on the real store and a real Temporal server on which no worker runs: whom it rings, and whom not."""
 
 import asyncio
+import time
 import uuid
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from ledger.receive import Planned, Receipt, plan_text, receive
 from ledger.sweep import SWEEPERS_LOCK
 from runtime.bell import Ring, ring
 from runtime.sweep import Sweep
+from runtime.vault import open_folder
 from settings import Settings, Store
 from tests.support import delivery, write_configuration
 
@@ -204,6 +206,28 @@ async def test_it_outlives_a_lost_store(person: Person, client: Client, store: S
     assert not sweeping.done()
     sweeping.cancel()
     await gone.dispose()
+
+
+async def test_keys_whose_time_is_over_are_destroyed(
+    person: Person, client: Client, engine: AsyncEngine, tmp_path: Path
+) -> None:
+    vault = type(person.settings.vault)(folder=tmp_path / "vault")
+    settings = person.settings.model_copy(
+        update={"vault": vault, "sweep": person.settings.sweep.model_copy(update={"interval": 0.05})}
+    )
+    keys, now = open_folder(settings), int(time.time()) // 3600
+    assert keys is not None
+    for hour in (now - 50, now - 48, now):
+        keys.take(hour)
+    sweeping = asyncio.create_task(Sweep(engine, client, settings).run())
+    try:
+        async with asyncio.timeout(10):
+            while len(keys.epochs()) > 2:  # noqa: ASYNC110 - files tell nobody that they go
+                await asyncio.sleep(0.05)
+    finally:
+        sweeping.cancel()
+    assert [epoch.hour for epoch in keys.epochs()] == [now - 48, now]
+    assert [(d.why, d.by) for d in keys.destroyed()] == [("expired", "worker")]
 
 
 async def test_what_has_expired_is_emptied(person: Person) -> None:

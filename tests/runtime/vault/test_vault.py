@@ -1,0 +1,156 @@
+"""The vault: opens for the same delivery under the hour's key, and for nothing else; never after that is destroyed."""
+
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from runtime.vault import Epoch, Folder, Vault, epoch_of
+
+KEY, WRAP = b"k" * 32, [b"w" * 32]
+HOUR = 490_000
+SECRET = "hunter2-fake"
+
+
+class _Clock:
+    def __init__(self) -> None:
+        self.now = HOUR * 3600.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> _Clock:
+    return _Clock()
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Folder:
+    return Folder(tmp_path / "vault", WRAP)
+
+
+@pytest.fixture
+def vault(folder: Folder, clock: _Clock) -> Vault:
+    return Vault(folder, KEY, clock)
+
+
+def _sealed(vault: Vault, secret: str = SECRET) -> bytes:
+    sealed = vault.seal("d1", secret)
+    assert sealed is not None
+    return sealed
+
+
+@pytest.mark.parametrize("secret", [SECRET, "", "pä$$wörd 🔑", "x" * 100_000])
+def test_opens_for_its_delivery(vault: Vault, secret: str) -> None:
+    assert vault.unseal("d1", _sealed(vault, secret)) == secret
+
+
+def test_another_process_opens_it(vault: Vault, folder: Folder) -> None:
+    assert Vault(folder, KEY).unseal("d1", _sealed(vault)) == SECRET
+
+
+def test_does_not_open_for_another_delivery(vault: Vault) -> None:
+    assert vault.unseal("d2", _sealed(vault)) is None
+
+
+def test_does_not_open_under_another_key(vault: Vault, tmp_path: Path) -> None:
+    other = Folder(tmp_path / "other", WRAP)
+    other.take(HOUR)
+    assert Vault(other, KEY).unseal("d1", _sealed(vault)) is None
+
+
+def test_a_changed_seal_does_not_open(vault: Vault) -> None:
+    sealed = _sealed(vault)
+    for n in range(len(sealed)):
+        assert vault.unseal("d1", sealed[:n] + bytes([sealed[n] ^ 1]) + sealed[n + 1 :]) is None
+
+
+@pytest.mark.parametrize("length", [0, 3, 4, 9, 10, 11, 22, 27])
+def test_a_cut_seal_does_not_open(vault: Vault, length: int) -> None:
+    assert vault.unseal("d1", _sealed(vault)[:length]) is None
+
+
+def test_each_seal_is_new_and_hides_the_secret(vault: Vault) -> None:
+    one, two = _sealed(vault), _sealed(vault)
+    assert one != two
+    assert SECRET.encode() not in one
+
+
+def test_each_hour_has_its_key_and_the_next_is_made_in_time(
+    vault: Vault, clock: _Clock, folder: Folder
+) -> None:
+    first = _sealed(vault)
+    clock.now += 3590
+    vault.refresh()
+    assert folder.epochs() == [Epoch(HOUR), Epoch(HOUR + 1)]
+    clock.now += 20
+    assert (epoch_of(first), epoch_of(_sealed(vault))) == (Epoch(HOUR), Epoch(HOUR + 1))
+
+
+def test_sealing_touches_no_disk(vault: Vault, folder: Folder) -> None:
+    vault.refresh()
+    for path in folder.path.iterdir():
+        path.unlink()
+    folder.path.rmdir()
+    assert epoch_of(_sealed(vault)) == Epoch(HOUR)
+
+
+def test_after_a_rotation_the_new_key_seals_and_the_old_one_opens(vault: Vault, folder: Folder) -> None:
+    before = _sealed(vault)
+    assert folder.rotate(HOUR) == Epoch(HOUR, 1)
+    vault.refresh()
+    assert epoch_of(_sealed(vault)) == Epoch(HOUR, 1)
+    assert vault.unseal("d1", before) == SECRET
+
+
+def test_a_destroyed_key_opens_nothing_for_anybody(vault: Vault, folder: Folder) -> None:
+    """Neither for the process that sealed, nor for the holder of every other secret and a copy of the store."""
+    sealed = _sealed(vault)
+    assert folder.destroy(Epoch(HOUR), "a leak", "test")
+    assert vault.unseal("d1", sealed) is None
+    vault.refresh()
+    assert epoch_of(_sealed(vault)) == Epoch(HOUR, 1), "a serial is never used twice"
+    assert Vault(Folder(folder.path, [*WRAP, KEY]), KEY).unseal("d1", sealed) is None
+
+
+def test_a_folder_that_takes_nothing_is_said_and_the_last_key_helps_out(
+    vault: Vault, clock: _Clock, folder: Folder
+) -> None:
+    vault.refresh()
+    aside = folder.path.rename(folder.path.with_name("aside"))
+    folder.path.write_text("")
+    clock.now += 3600
+    vault.refresh()
+    assert "cannot be used" in vault.trouble
+    assert epoch_of(_sealed(vault)) == Epoch(HOUR)
+    clock.now += 3600
+    assert vault.seal("d1", SECRET) is None
+    folder.path.unlink()
+    aside.rename(folder.path)
+    vault.refresh()
+    assert (vault.trouble, epoch_of(_sealed(vault))) == ("", Epoch(HOUR + 2))
+
+
+def test_a_folder_that_cannot_be_is_said(tmp_path: Path, clock: _Clock) -> None:
+    (tmp_path / "file").write_text("")
+    vault = Vault(Folder(tmp_path / "file" / "vault", WRAP), KEY, clock)
+    vault.refresh()
+    assert "Not a directory" in vault.trouble
+    assert vault.seal("d1", SECRET) is None
+
+
+def test_without_a_folder_nothing_is_kept() -> None:
+    vault = Vault(None, KEY)
+    assert "no [vault] folder" in vault.trouble
+    assert vault.seal("d1", SECRET) is None
+
+
+def test_what_an_earlier_release_sealed_opens(vault: Vault) -> None:
+    derived, nonce = HKDF(SHA256(), 32, salt=None, info=b"hookledger/vault/v1").derive(KEY), b"n" * 12
+    sealed = nonce + AESGCM(derived).encrypt(nonce, SECRET.encode(), b"d1")
+    assert vault.unseal("d1", sealed) == SECRET
+    assert vault.unseal("d2", sealed) is None
+    assert epoch_of(sealed) is None
