@@ -101,6 +101,10 @@ async def test_a_copy_of_the_store_opens_nothing_once_the_key_is_destroyed(
     assert open_vault(edge.settings).unseal(delivery["delivery"], copy) is None
 
 
+async def _waits(pool: Pool, delivery: str) -> bool:
+    return await pool.fetchval("SELECT count(*) FROM vault WHERE delivery = $1", delivery) > 0
+
+
 async def test_the_worker_opens_what_the_api_sealed_and_then_nothing_is_left(
     store: Store, pool: Pool, tmp_path: Path, client: Client
 ) -> None:
@@ -114,10 +118,9 @@ async def test_the_worker_opens_what_the_api_sealed_and_then_nothing_is_left(
             str(user["login"]).lower(),
         )
         async with asyncio.timeout(20):
-            while await pool.fetchval("SELECT count(*) FROM vault WHERE delivery = $1", delivery["id"]):  # noqa: ASYNC110 - another process may do it
-                await asyncio.sleep(
-                    0.05
-                )  # it is there from the answer on, and goes with the activity's outcome
+            # It is there from the answer on, and goes with the activity's outcome.
+            while await _waits(pool, delivery["id"]):  # noqa: ASYNC110 - the worker tells nobody
+                await asyncio.sleep(0.05)
     assert _told[delivery["id"]] == PASSWORD
     assert await rows(
         pool, "SELECT outcome FROM entries WHERE delivery = $1 AND activity = 'sync'", delivery["id"]
