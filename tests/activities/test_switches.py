@@ -12,6 +12,7 @@ from ledger.engine import Pool
 from ledger.operate import Deed, Order
 from ledger.sweep import find_unrung
 from ledger.switches import EVERY, Mode, NoSuchSwitch, Place, end_switch, list_switches, set_switch
+from ledger.trouble import figures
 from tests.activities.desk import Desk, Piece, writer
 from tests.support import rows
 
@@ -155,3 +156,15 @@ async def test_switching_on_what_is_not_off_is_a_mistake(engine: AsyncEngine) ->
     async with engine.begin() as connection:
         with pytest.raises(NoSuchSwitch):
             await end_switch(connection, WRITER, 20, TENANTS, by_hand)
+
+
+async def test_figures_count_switches_and_what_they_hold(desk: Desk, pool: Pool, engine: AsyncEngine) -> None:
+    await desk.store(writer)
+    before = await figures(pool)
+    await switch(engine, "off", WRITER)
+    await switch(engine, "shadow", Place("other", EVERY))
+    after = await figures(pool)
+    assert (before.switches, before.held) == ({}, {})
+    assert after.switches == {"off": 1, "shadow": 1}
+    assert set(after.held) == {("as100", writer.name)}
+    assert after.held["as100", writer.name] >= 1
