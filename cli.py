@@ -33,6 +33,7 @@ app.add_typer(act.key, name="key", rich_help_panel=_ACT)
 app.add_typer(act.builds, name="builds", rich_help_panel=_ACT)
 app.add_typer(vault, name="vault", rich_help_panel=_ACT)
 app.add_typer(act.brake, name="brake", rich_help_panel=_ACT)
+app.add_typer(act.switch, name="switch", rich_help_panel=_ACT)
 app.add_typer(develop)
 app.add_typer(new, name="new", rich_help_panel=_DEVELOP)
 

@@ -33,6 +33,9 @@ T = TypeVar("T")
 _MARGIN = 1.0
 """Seconds before Temporal's own time-out at which bind stops an attempt, so that it can still say so."""
 
+_UNRUN = {"shadow": "shadow", "drop": "skipped"}
+"""How work ends that a switch lets no activity run for. One that is off is not even claimed."""
+
 
 @dataclass(frozen=True)
 class Wiring:
@@ -77,6 +80,10 @@ class _Attempt:
         done = [settled_before(s) for s in ended]
         if cancelled:
             done += await self._end([work.Ending(c.ref, c.attempt, "cancelled") for c in cancelled])
+        switched = [c for c in claimed if c.switch in _UNRUN]
+        if switched:
+            done += await self._end([work.Ending(c.ref, c.attempt, _UNRUN[c.switch or ""]) for c in switched])
+            claimed = [c for c in claimed if c.switch not in _UNRUN]
         if not claimed:
             return done
         self.claimed = claimed

@@ -32,6 +32,10 @@ Deed = Literal[
     "approved",
     "rejected",
     "rules loaded",
+    "switched off",
+    "switched to drop",
+    "switched to shadow",
+    "switched on",
 ]
 OPERATOR = "operator"
 """The hook of operators' deliveries."""

@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ledger.engine import Pool
 from ledger.vault import forget_unneeded
+from ledger.work import GOES_ON
 
 SWEEPERS_LOCK = 0x486F6F6B
 """Advisory lock: one sweep at a time, however many workers."""
@@ -27,7 +28,7 @@ class Unrung:
     quiet: bool
 
 
-_FIND = text("""
+_FIND = text(f"""
     WITH open AS (
         SELECT w.subject, min(w.due) AS due, max(w.claimed_at) AS claimed, max(w.seq) AS seq, max(w.hook) AS hook,
                max(w.due) FILTER (WHERE w.attempt = 0) AS fresh
@@ -35,7 +36,8 @@ _FIND = text("""
          WHERE w.settled_at IS NULL AND w.state IN ('planned', 'running')
            AND w.due <= clock_timestamp() - :unrung * interval '1 second'
            AND NOT EXISTS (SELECT 1 FROM work h WHERE h.subject = w.subject AND h.settled_at IS NULL
-                              AND h.state = 'held' AND h.lane = w.lane AND h.seq < w.seq)
+                              AND (h.state = 'held' OR h.let_go > clock_timestamp()) AND h.lane = w.lane AND h.seq < w.seq)
+           AND {GOES_ON}
          GROUP BY w.subject
     )
     SELECT o.subject, s.workflow_id, s.tenant, coalesce(h.value, '') AS login, o.seq, o.hook,

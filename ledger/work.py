@@ -36,6 +36,8 @@ class Claimed:
     attempt: int
     plan: Plan
     give_up_at: datetime
+    switch: str | None = None
+    """shadow or drop, if an operator wants it settled without running."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,14 +74,23 @@ class Ending:
     held: bool = False
 
 
-_TAKE = text("""
+GOES_ON = """
+    (NOT EXISTS (SELECT 1 FROM switches) OR NOT EXISTS (
+        SELECT 1 FROM work o WHERE o.subject = w.subject AND o.lane = w.lane AND o.seq <= w.seq
+           AND o.settled_at IS NULL AND o.state IN ('planned', 'running') AND o.due <= clock_timestamp()
+           AND switch_of(o.tenant, o.activity) = 'off'))
+"""
+"""No switch holds `w`, nor earlier work of its lane. While there are no switches it costs a look at an empty table."""
+
+_TAKE = text(f"""
     SELECT w.delivery::text, w.activity, w.seq, w.hook, w.application, w.lane, w.plan,
            extract(epoch FROM w.give_up_at)::float8 AS give_up_at
       FROM work w JOIN subjects s ON s.id = w.subject
      WHERE w.subject = :subject AND w.settled_at IS NULL AND w.state IN ('planned', 'running')
        AND w.due <= clock_timestamp() AND NOT s.paused
        AND NOT EXISTS (SELECT 1 FROM work h WHERE h.subject = w.subject AND h.settled_at IS NULL
-                          AND h.state = 'held' AND h.lane = w.lane AND h.seq < w.seq)
+                          AND (h.state = 'held' OR h.let_go > clock_timestamp()) AND h.lane = w.lane AND h.seq < w.seq)
+       AND {GOES_ON}
      ORDER BY w.seq, w.activity LIMIT :most
 """)
 
@@ -111,17 +122,19 @@ _BUSY = text("""
      WHERE w.delivery = :delivery AND w.activity = :activity
        AND o.settled_at IS NULL AND o.state = 'running' AND o.lease_until > clock_timestamp()
 """)
-_CLAIM = text("""
+_CLAIM = text(f"""
     UPDATE work w
        SET state = 'running', attempt = attempt + 1, claimed_at = clock_timestamp(),
            lease_until = clock_timestamp() + :lease * interval '1 second',
            give_up_at = coalesce(give_up_at, clock_timestamp() + coalesce((plan->>'give_up')::float8, :give_up) * interval '1 second')
      WHERE (delivery, activity) IN (SELECT * FROM unnest(CAST(:deliveries AS uuid[]), CAST(:activities AS text[])))
-       AND settled_at IS NULL AND state IN ('planned', 'running')
-    RETURNING delivery::text, activity, attempt, plan, give_up_at, seq
+       AND settled_at IS NULL AND state IN ('planned', 'running') AND {GOES_ON}
+    RETURNING delivery::text, activity, attempt, plan, give_up_at, seq,
+              CASE WHEN EXISTS (SELECT 1 FROM switches) THEN switch_of(tenant, activity) END AS switch
 """)
 _ENDED = text("""
-    SELECT w.delivery::text, w.activity, coalesce(w.outcome, w.state) AS outcome,
+    SELECT w.delivery::text, w.activity,
+           CASE WHEN w.state IN ('planned', 'running') THEN 'switched off' ELSE coalesce(w.outcome, w.state) END AS outcome,
            (SELECT max(e.id) FROM entries e
              WHERE e.subject = w.subject AND e.delivery = w.delivery AND e.activity = w.activity) AS entry
       FROM work w
@@ -154,6 +167,7 @@ async def claim(
             attempt=r.attempt,
             plan=Plan.from_row(r.plan),
             give_up_at=r.give_up_at,
+            switch=r.switch,
         )
         for r in rows
     }

@@ -78,6 +78,7 @@ work = Table(
     time_("lease_until", null=True),
     time_("give_up_at", null=True),
     time_("settled_at", null=True),
+    time_("let_go", null=True),
     CheckConstraint("state IN ('waiting', 'planned', 'running', 'held', 'settled')"),
     Index("work_open", "subject", "seq", postgresql_where=text("settled_at IS NULL")),
     Index("work_due", "due", postgresql_where=text("settled_at IS NULL")),
@@ -168,4 +169,16 @@ rule_texts = Table(
     text_("hash", key=True),
     text_("text"),
     time_("first_seen"),
+)
+
+switches = Table(
+    "switches",
+    metadata,
+    text_("tenant", key=True),
+    text_("activity", key=True),
+    text_("mode"),
+    text_("made_by"),
+    time_("made_at"),
+    time_("until", null=True),
+    CheckConstraint("mode IN ('off', 'drop', 'shadow')"),
 )

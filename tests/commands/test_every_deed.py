@@ -19,6 +19,10 @@ DEEDS = {
     "release brake": ("brake", "release", "--tenant", "as100"),
     "key made": ("key", "new", "--role", "auditor", "--label", "a test", "--tenant", "as100"),
     "key revoked": ("key", "revoke", "{key}"),
+    "switched off": ("switch", "off", "mail", "--tenant", "as100"),
+    "switched to drop": ("switch", "off", "mail", "--drop", "--for", "2h"),
+    "switched to shadow": ("switch", "shadow", "all", "--tenant", "as100"),
+    "switched on": ("switch", "on", "notify", "--tenant", "as100"),
     "restored": ("ledger", "restored", "--yes"),
 }
 
@@ -30,6 +34,8 @@ async def test_each_is_an_entry(run: Run, pool: Pool, engine: AsyncEngine, deed:
     failed = await ended(pool, engine, "asha", "failed")
     there = {"failed": str(failed), "waiting": str(await waiting(pool, "ravi")), "key": made.stdout.strip()}
     await pool.execute("INSERT INTO brakes (tenant, stopped_at) VALUES ('as100', now())")
+
+    await run("switch", "off", "notify", "--tenant", "as100", "--reason", "r")
 
     result = await run(*(word.format(**there) for word in DEEDS[deed]), *WHY)
 
