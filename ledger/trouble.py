@@ -1,6 +1,8 @@
 """How much trouble there is, in figures: switches that are set and the work that they hold."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from ledger.engine import Pool
 
@@ -27,6 +29,7 @@ _HELD = """
 
 async def figures(pool: Pool) -> Figures:
     """The figures as they are. The open work is only counted while a switch is off."""
-    switches = {r["mode"]: r["n"] for r in await pool.fetch(_SWITCHES)}
-    held = await pool.fetch(_HELD) if "off" in switches else []
+    modes: list[Mapping[str, Any]] = await pool.fetch(_SWITCHES)
+    switches = {r["mode"]: r["n"] for r in modes}
+    held: list[Mapping[str, Any]] = await pool.fetch(_HELD) if "off" in switches else []
     return Figures(switches, {(r["tenant"], r["activity"]): r["n"] for r in held})
