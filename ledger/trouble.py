@@ -1,5 +1,6 @@
 """How much trouble there is, in figures: switches that are set and the work that they hold."""
 
+import json
 from dataclasses import dataclass
 
 from ledger.engine import Pool
@@ -16,17 +17,20 @@ class Figures:
 
 
 _SWITCHES = """
-    SELECT mode, count(*) AS n FROM switches WHERE until IS NULL OR until > clock_timestamp() GROUP BY mode
+    SELECT coalesce(jsonb_agg(jsonb_build_array(s.mode, s.n)), '[]')::text
+      FROM (SELECT mode, count(*) AS n FROM switches WHERE until IS NULL OR until > clock_timestamp() GROUP BY mode) s
 """
 _HELD = """
-    SELECT w.tenant, w.activity, count(*) AS n FROM work w
-     WHERE w.settled_at IS NULL AND w.state IN ('planned', 'running')
-     GROUP BY w.tenant, w.activity HAVING switch_of(w.tenant, w.activity) = 'off'
+    SELECT coalesce(jsonb_agg(jsonb_build_array(h.tenant, h.activity, h.n)), '[]')::text
+      FROM (SELECT w.tenant, w.activity, count(*) AS n FROM work w
+             WHERE w.settled_at IS NULL AND w.state IN ('planned', 'running')
+             GROUP BY w.tenant, w.activity HAVING switch_of(w.tenant, w.activity) = 'off') h
 """
 
 
 async def figures(pool: Pool) -> Figures:
     """The figures as they are. The open work is only counted while a switch is off."""
-    switches = {r["mode"]: r["n"] for r in await pool.fetch(_SWITCHES)}
-    held = await pool.fetch(_HELD) if "off" in switches else []
-    return Figures(switches, {(r["tenant"], r["activity"]): r["n"] for r in held})
+    modes: list[tuple[str, int]] = json.loads(await pool.fetchval(_SWITCHES))
+    switches = dict(modes)
+    held: list[tuple[str, str, int]] = json.loads(await pool.fetchval(_HELD)) if "off" in switches else []
+    return Figures(switches, {(tenant, activity): n for tenant, activity, n in held})
