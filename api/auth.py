@@ -38,7 +38,9 @@ class Verifier:
         fingerprint_key: bytes,
         clock: Callable[[], float] = time.time,
         remembered: int = 10_000,
+        skew: Callable[[float], object] | None = None,
     ) -> None:
+        """`skew` is told how old each token is when it is first seen, in seconds: below zero, the clocks differ."""
         self._tenants = dict(tenants)
         self._names = {tenant.token.tenant_id or name: name for name, tenant in tenants.items()}
         self._keys = {name: list(_prepared(name, tenant)) for name, tenant in tenants.items()}
@@ -47,6 +49,7 @@ class Verifier:
         self._remembered = remembered
         self._known: OrderedDict[str, tuple[Caller, float]] = OrderedDict()
         self._prover = Prover()
+        self._skew = skew
 
     def verify(self, authorization: str | None) -> Caller:
         """The caller of a header that a configured key signed. Raises Refusal; asks nobody."""
@@ -130,6 +133,8 @@ class Verifier:
         """Until when the token may be used, in Unix seconds. Raises Refusal."""
         token, now = self._tenants[name].token, self._clock()
         expires, issued, begins = (instant(claims, claim, name) for claim in ("exp", "iat", "nbf"))
+        if self._skew is not None and issued is not None:
+            self._skew(now - issued)
         if expires is None:
             raise Refusal("no_expiry", tenant=name)
         if (life := expires - (now if issued is None else issued)) > token.max_life:

@@ -1,5 +1,6 @@
 """The connection to Temporal, as TEMPORAL_* and temporalio.envconfig say; and its bare errors, hushed."""
 
+import logging
 import os
 import socket
 from typing import Any
@@ -7,7 +8,12 @@ from typing import Any
 from temporalio.client import Client
 from temporalio.envconfig import ClientConfig
 from temporalio.exceptions import ApplicationError, FailureError
+from temporalio.runtime import PrometheusConfig, Runtime, TelemetryConfig
 from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, Interceptor
+
+from settings.metrics import Metrics
+
+log = logging.getLogger(__name__)
 
 _USUAL = "127.0.0.1:7233"
 """Where Temporal listens if nothing says otherwise."""
@@ -17,11 +23,30 @@ OURS = "hookledger "
 """Begins the identity of every client of ours: what a history tells of anybody else was done by hand."""
 
 
-async def connect(*, lazy: bool, name: str = "command") -> Client:
+async def connect(*, lazy: bool, name: str = "command", runtime: Runtime | None = None) -> Client:
     """A client that names its process; `lazy` connects at the first call, so that a start needs no server."""
     options: dict[str, Any] = {"target_host": _USUAL, **ClientConfig.load_client_connect_config()}
     options["identity"] = identity(name)
-    return await Client.connect(**options, lazy=lazy)
+    return await Client.connect(**options, lazy=lazy, runtime=runtime)
+
+
+def measured_runtime(metrics: Metrics) -> Runtime | None:
+    """The SDK with its own Prometheus listener, where `metrics.temporal` names a port that is free."""
+    if not metrics.temporal:
+        return None
+    telemetry = TelemetryConfig(
+        metrics=PrometheusConfig(
+            bind_address=f"{metrics.host}:{metrics.temporal}",
+            counters_total_suffix=True,
+            unit_suffix=True,
+            durations_as_seconds=True,
+        )
+    )
+    try:
+        return Runtime(telemetry=telemetry)
+    except Exception as wrong:  # to be seen is no condition of working
+        log.warning("no metrics of Temporal's SDK on port %d: %s", metrics.temporal, type(wrong).__name__)
+        return None
 
 
 def identity(name: str) -> str:

@@ -15,6 +15,7 @@ from pydantic import (
 from settings.degraded import Degraded
 from settings.four_eyes import FourEyes
 from settings.limits import Limits
+from settings.metrics import Metrics
 from settings.mistakes import Mistake, TableError
 from settings.platform import Platform, safe_address
 from settings.query import Query
@@ -235,6 +236,7 @@ class Settings(Table):
     query: Query = Query()
     ledger: Evidence = Evidence()
     spool: Spool = Spool()
+    metrics: Metrics = Metrics()
     activities: dict[str, dict[str, Free]] = Field(default_factory=dict[str, dict[str, Any]], repr=False)
 
     @field_validator("fingerprint_key")
