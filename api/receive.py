@@ -38,6 +38,7 @@ from rules.normal import login as normal_login
 from rules.opinion import Opinion
 from rules.policy import Policy
 from runtime.bell import Bell, Ring
+from runtime.logs import about
 from runtime.seeing.meters import Meters
 from runtime.spool import NoRoom, Spool
 from settings import Settings
@@ -120,6 +121,7 @@ class Receiver:
 
     async def _respond(self, hook: Hook, request: Request, name: str, course: _Course) -> Response:
         receipt = uuid7()
+        about.set({"receipt": receipt, "hook": hook.name})
         self.bell.answering += 1
         try:
             return await self._answer(hook, request, receipt, name, course)
@@ -150,6 +152,7 @@ class Receiver:
                     headers, authorization = _headers(request)
                     caller = await self.verifier.authenticate(authorization)
                     course.tenant = caller.tenant
+                    about.set({"receipt": receipt, "hook": hook.name, "tenant": caller.tenant})
                     heard = await self._hear(hook, name, receipt, caller, headers, request.receive)
                     return await self._rule(heard, course)
             except TimeoutError:

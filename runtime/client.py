@@ -5,12 +5,14 @@ import os
 import socket
 from typing import Any
 
+from temporalio import activity
 from temporalio.client import Client
 from temporalio.envconfig import ClientConfig
 from temporalio.exceptions import ApplicationError, FailureError
 from temporalio.runtime import PrometheusConfig, Runtime, TelemetryConfig
 from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, Interceptor
 
+from runtime.logs import about
 from settings.metrics import Metrics
 
 log = logging.getLogger(__name__)
@@ -63,6 +65,9 @@ class Hush(Interceptor):
 
 class _Hushed(ActivityInboundInterceptor):
     async def execute_activity(self, input: ExecuteActivityInput) -> Any:  # noqa: A002
+        info = activity.info()
+        # Not the workflow's id: it may hold the login.
+        about.set({"activity": info.activity_type, "run": info.workflow_run_id, "attempt": info.attempt})
         try:
             return await super().execute_activity(input)
         except FailureError:

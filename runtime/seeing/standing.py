@@ -1,6 +1,7 @@
 """Asks the store how it stands, now and then, and keeps the answer: a scrape never waits for a store."""
 
 import asyncio
+import math
 import time
 from collections.abc import Awaitable, Callable, Iterator
 
@@ -65,14 +66,17 @@ class Standing:
                 figures.oldest,
             ),
             ("lanes_held", "Lanes of people that stand still behind held work.", figures.lanes_held),
-            ("checkpoint_age_seconds", "Since the ledger was last sealed.", figures.checkpoint_age),
+            (
+                "checkpoint_age_seconds",
+                "Since the ledger was last sealed; NaN before the first time.",
+                figures.checkpoint_age,
+            ),
             ("unsealed_entries", "Entries under no checkpoint yet.", figures.unsealed),
             ("erasures_due", "Erasures whose time has come.", figures.erasures_due),
             ("vault_secrets", "Sealed secrets that wait.", figures.vault),
             ("brakes_on", "Tenants whose removals the brake has stopped.", figures.brakes),
         ):
-            if value is not None:
-                yield GaugeMetricFamily(f"hookledger_{name}", words, value)
+            yield GaugeMetricFamily(f"hookledger_{name}", words, math.nan if value is None else value)
 
     def describe(self) -> list[Metric]:
         """Nothing: the registry must not ask before there is an answer."""

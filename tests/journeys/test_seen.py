@@ -32,7 +32,9 @@ async def watched(store: Store, tmp_path: Path) -> AsyncGenerator[Watched]:
     journey = Journey.begin(tmp_path, store)
     ports = [free_port() for _ in range(3)]
     with (tmp_path / "hookledger.toml").open("a") as file:
-        file.write(f"[metrics]\nevery = 1\napi = {ports[0]}\nworker = {ports[1]}\ntemporal = {ports[2]}\n")
+        file.write(
+            f'[spool]\nfolder = "spool"\n[metrics]\nevery = 1\napi = {ports[0]}\nworker = {ports[1]}\ntemporal = {ports[2]}\n'
+        )
     try:
         journey.start("api")
         journey.start("worker")
@@ -60,7 +62,7 @@ async def _until(port: int, path: str, *parts: str) -> str:
             if all(part in said for part in parts):
                 return said
             await asyncio.sleep(0.1)
-    raise AssertionError(f"{parts} are not in {said}")
+    raise AssertionError(f"{[p for p in parts if p not in said]} are not in {said}")
 
 
 async def test_api_and_worker_tell_how_they_are_doing(watched: Watched, pool: Pool) -> None:
@@ -69,7 +71,7 @@ async def test_api_and_worker_tell_how_they_are_doing(watched: Watched, pool: Po
         "/metrics",
         'hookledger_hooks_total{hook="postCreateUser",status="200",tenant="as100",verdict="received"} 2.0',
         'hookledger_hook_duration_seconds_count{hook="validateUser",verdict="passed"} 1.0',
-        'hookledger_refusals_total{reason="no_token",tenant=""} 1.0',
+        'hookledger_refusals_total{reason="missing_token",tenant=""} 1.0',
         "hookledger_store_up 1.0",
         "hookledger_breaker_open 0.0",
         "hookledger_ring_queue ",
