@@ -14,6 +14,8 @@ _OF_A_TENANT = re.compile(r":tenants?\b|tenant = (coalesce\()?\$\d|\(tenant, ")
 _OF_NOBODY = frozenset({"releases", "activity_names", "alembic_version", "unsealed", "leaves", "checkpoints"})
 
 BY_ID = {
+    "figures._FIGURES": "counts of the whole ledger for the operators' metrics, tenants apart where they are told",
+    "figures.reached": "whether the store answers: reads nothing of a row",
     "by_hand._WHOSE": "the person whose run it is, by the run's name",
     "by_hand._NOTE": "a key that names nobody",
     "by_hand._LOOKED": "a time and no more",
