@@ -90,6 +90,10 @@ class Admission:
         if self._queues[0] or self._queues[1]:
             self._let_in()
 
+    def waiting(self) -> int:
+        """Calls that wait for their turn."""
+        return sum(len(share.waiting) for shares in self._shares for share in list(shares.values()))
+
     def _free(self, share: _Share, decision: bool) -> bool:
         return (
             share.busy < share.most

@@ -19,6 +19,7 @@ from api.auth import Verifier
 from api.background import Background
 from api.checkpoint import add_checkpoint
 from api.health import live, ready
+from api.measured import Measured
 from api.problems import Problem, respond
 from api.receive import Receiver
 from api.routes import HookPaths, add_hooks
@@ -29,6 +30,8 @@ from rules.decision import DecisionTools
 from runtime.bell import Bell
 from runtime.client import connect
 from runtime.configuration import compiled
+from runtime.seeing import watched
+from runtime.seeing.meters import Meters
 from runtime.spool import open_spool
 from runtime.vault import open_vault
 from runtime.vault.keeping import begin, keep_keys
@@ -48,7 +51,8 @@ def make_app(settings: Settings) -> HookPaths:
         client = await connect(lazy=True, name="api")
         pool = await open_pool(settings.store, "hookledger api")
         bell = Bell(client, settings.bell, settings.temporal)
-        verifier = Verifier(settings.tenants, fingerprint_key=settings.fingerprint_key)
+        meters = Meters()
+        verifier = Verifier(settings.tenants, fingerprint_key=settings.fingerprint_key, skew=meters.token_age)
         planner = Planner(settings.activities)
         version = code_version(tuple(registry()))
         tools = DecisionTools(httpx.AsyncClient(timeout=settings.api.deadline, follow_redirects=False))
@@ -57,15 +61,17 @@ def make_app(settings: Settings) -> HookPaths:
         vault = open_vault(settings)
         await begin(settings, vault, "api")
         app.state.receiver = receiver = Receiver(
-            settings, compiled(settings), verifier, planner, bell, pool, tools, version, spool, vault
+            settings, compiled(settings), verifier, planner, bell, pool, tools, version, spool, vault, meters
         )
         background = Background(receiver, bell, pool)
         notes, keys = asyncio.create_task(background.run()), asyncio.create_task(keep_keys(vault))
         # What was loaded stays for good: looking through it for garbage would hold answers up for 0.1 s at a time.
         gc.collect()
         gc.freeze()
+        measured = Measured(receiver, bell, pool)
         try:
-            yield
+            async with watched(settings.metrics, "api", version, meters, measured):
+                yield
         finally:
             await bell.drain(5)
             keys.cancel()

@@ -38,7 +38,9 @@ class Verifier:
         fingerprint_key: bytes,
         clock: Callable[[], float] = time.time,
         remembered: int = 10_000,
+        skew: Callable[[float], object] | None = None,
     ) -> None:
+        """`skew` is told how old each token is when it is first seen, in seconds: below zero, the clocks differ."""
         self._tenants: dict[str, Tenant] = {}
         self._known: OrderedDict[str, tuple[Caller, float]] = OrderedDict()
         self.use(tenants)
@@ -46,6 +48,7 @@ class Verifier:
         self._clock = clock
         self._remembered = remembered
         self._prover = Prover()
+        self._skew = skew
 
     def use(self, tenants: Mapping[str, Tenant]) -> None:
         """Verifies by these from the next call on. Raises ConfigError, and then goes on as before.
@@ -148,6 +151,8 @@ class Verifier:
         """Until when the token may be used, in Unix seconds. Raises Refusal."""
         token, now = self._tenants[name].token, self._clock()
         expires, issued, begins = (instant(claims, claim, name) for claim in ("exp", "iat", "nbf"))
+        if self._skew is not None and issued is not None:
+            self._skew(now - issued)
         if expires is None:
             raise Refusal("no_expiry", tenant=name)
         if (life := expires - (now if issued is None else issued)) > token.max_life:

@@ -25,6 +25,11 @@ class Breaker:
         self._probe_at = now + _PAUSE
         return False
 
+    @property
+    def tripped(self) -> bool:
+        """The same for who only looks: a look is no probe."""
+        return self._failures >= _FAILURES
+
     def succeeded(self) -> None:
         """The store answered."""
         self._failures = 0

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import TypeVar
@@ -37,6 +38,8 @@ from rules.normal import login as normal_login
 from rules.opinion import Opinion
 from rules.policy import Policy
 from runtime.bell import Bell, Ring
+from runtime.logs import about
+from runtime.seeing.meters import Meters
 from runtime.spool import NoRoom, Spool
 from runtime.vault import Vault, open_vault
 from settings import Settings
@@ -65,6 +68,8 @@ class _Course:
     """Waits for its tenant's turn at the store, which may be in good health."""
     waited: bool = False
     """Had its turn late: that its time is over tells nothing of the store, either."""
+    tenant: str = ""
+    outcome: str = "turned away"
 
 
 T = TypeVar("T")
@@ -85,6 +90,7 @@ class Receiver:
         version: str,
         spool: Spool | None = None,
         vault: Vault | None = None,
+        meters: Meters | None = None,
     ) -> None:
         self.settings = settings
         self.policies = policies
@@ -96,6 +102,7 @@ class Receiver:
         self.version = version
         self.spool = spool
         self.vault = vault or open_vault(settings)
+        self.meters = meters or Meters()
         self.deliveries = Deliveries(settings, planner, self.vault, version)
         self.breaker = Breaker()
         self.refusals = Refusals()
@@ -111,11 +118,21 @@ class Receiver:
 
     async def __call__(self, hook: Hook, request: Request, name: str = "") -> Response:
         """Answers one call, within the deadline, whatever happens."""
+        began, course = time.perf_counter(), _Course()
+        response = await self._respond(hook, request, name or hook.name, course)
+        took = time.perf_counter() - began
+        self.meters.answered(course.tenant, hook.name, course.outcome, response.status_code, took)
+        return response
+
+    async def _respond(self, hook: Hook, request: Request, name: str, course: _Course) -> Response:
         receipt = uuid7()
+        about.set({"receipt": receipt, "hook": hook.name})
         self.bell.answering += 1
         try:
-            return await self._answer(hook, request, receipt, name or hook.name)
+            return await self._answer(hook, request, receipt, name, course)
         except Refusal as refusal:
+            course.tenant = refusal.tenant or ""
+            self.meters.refused(course.tenant, refusal.reason)
             self.refusals.add(
                 refusal.tenant, hook.name, refusal.status, refusal.reason, refusal.words, receipt
             )
@@ -123,15 +140,17 @@ class Receiver:
         except Problem as problem:
             return respond(problem, str(receipt))
         except Exception as wrong:
+            course.outcome = "fault"
             # Only the type: the text of an error may hold the body.
             log.error("fault %s at %s: %s", receipt, hook.name, type(wrong).__name__)
             return respond(Problem(500, "fault", "Something went wrong here; see the log."), str(receipt))
         finally:
             self.bell.answering -= 1
 
-    async def _answer(self, hook: Hook, request: Request, receipt: UUID, name: str) -> Response:
+    async def _answer(
+        self, hook: Hook, request: Request, receipt: UUID, name: str, course: _Course
+    ) -> Response:
         caller = heard = None
-        course = _Course()
         try:
             try:
                 async with asyncio.timeout(self._patience):
@@ -139,6 +158,8 @@ class Receiver:
                     self._let_in(request, self.settings.api.allow, None)
                     caller = await self.verifier.authenticate(authorization)
                     self._let_in(request, self.settings.tenants[caller.tenant].allow, caller.tenant)
+                    course.tenant = caller.tenant
+                    about.set({"receipt": receipt, "hook": hook.name, "tenant": caller.tenant})
                     heard = await self._hear(hook, name, receipt, caller, headers, request.receive)
                     return await self._rule(heard, course)
             except TimeoutError:
@@ -151,6 +172,8 @@ class Receiver:
                     log.error("store: no answer within the deadline")
                 return await self._unavailable(heard, course)
         except Problem as problem:
+            course.outcome = "turned away"
+            self.meters.refused(course.tenant, problem.code)
             if caller is not None:
                 words = problem.detail
                 self.refusals.add(caller.tenant, hook.name, problem.status, problem.code, words, receipt)
@@ -221,6 +244,7 @@ class Receiver:
             log.error("store: %s (%s)", type(wrong).__name__, getattr(wrong, "sqlstate", None))
             return await self._unavailable(heard, course)
         self.breaker.succeeded()
+        course.outcome = got.verdict
         if got.planned:
             self.ring(delivery, got)
         return _json(hook.answer(question, decision, Ruling(got.verdict, tuple(got.codes), tuple(got.names))))
@@ -230,6 +254,7 @@ class Receiver:
         tenant, decision = heard.caller.tenant, heard.hook.kind is Kind.DECISION
         if not self.admission.enter(tenant, decision):
             course.queued = course.waited = True
+            self.meters.waited(tenant)
             await self.admission.wait(tenant, decision)
             course.queued = False
         try:
@@ -288,6 +313,7 @@ class Receiver:
         hook = heard.hook
         opinion = self.opinion(heard, course.before, course.said)
         question = self._question(heard, opinion)
+        course.outcome = "without the store"
         if hook.unavailable is None:
             return await self._spooled(heard, question)
         decision = hook.unavailable(question)

@@ -120,6 +120,7 @@ class Bell:
         self._slots = asyncio.Semaphore(bell.concurrency)
         self._draining = False
         self._rung: list[UUID] = []
+        self.sent = 0
         self.answering = 0
         """Calls being answered now; whoever answers them keeps the count."""
         self.missed = 0
@@ -214,7 +215,13 @@ class Bell:
             log.warning("ring left to the sweep: %s", type(wrong).__name__)
             return False
         self._rung.append(r.subject)
+        self.sent += 1
         return True
+
+    @property
+    def people(self) -> int:
+        """Who is lined up, being rung for, or resting after it."""
+        return len(self._people)
 
     def rung(self) -> list[UUID]:
         """Who was rung since the last call, for the store to note in one statement."""

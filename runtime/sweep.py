@@ -33,6 +33,8 @@ class Sweep:
         self._settings = settings
         self._vault = open_folder(settings)
         self._slots = asyncio.Semaphore(_AT_ONCE)
+        self.swept_at = time.monotonic()
+        """When a round last went through, by the monotonic clock."""
 
     async def run(self) -> None:
         """Sweeps until cancelled; a lost store or server only makes a round fail."""
@@ -41,6 +43,7 @@ class Sweep:
             await asyncio.sleep(self._settings.sweep.interval)
             try:
                 await self.round()
+                self.swept_at = time.monotonic()
             except EngineErrors as wrong:
                 log.warning("sweep put off: %s", type(wrong).__name__)
             if time.monotonic() - looked >= _ERASURES_EVERY:

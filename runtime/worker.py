@@ -22,7 +22,7 @@ from ledger.engine import Engine, EngineErrors, connect_store
 from ledger.releases import register
 from runtime.attributes import SEARCH_ATTRIBUTES
 from runtime.by_hand import Overseer
-from runtime.client import Hush, connect
+from runtime.client import Hush, connect, measured_runtime
 from runtime.erasures import Lacking, ListBroken, may_serve, until_compared
 from runtime.long_lived import SEAL, WATCH
 from runtime.reconcile.activity import Reconciler
@@ -30,12 +30,16 @@ from runtime.releasing import CannotRelease, build_id, builds, first_of_all, ver
 from runtime.retaining import Retainer
 from runtime.schedules import keep_schedules
 from runtime.sealer import Sealer
+from runtime.seeing import watched
+from runtime.seeing.at_work import AtWork
+from runtime.seeing.meters import Meters
 from runtime.shutdown import stop_event
 from runtime.sweep import Sweep
 from runtime.vault import open_vault
 from runtime.version import code_version
 from runtime.workflows import WORKFLOWS
 from settings import Settings
+from settings.metrics import Metrics
 
 log = logging.getLogger(__name__)
 
@@ -60,7 +64,7 @@ async def run_worker(settings: Settings) -> int:
     """
     stop, wrong = stop_event(), ""
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    client = await connect_patiently(stop)
+    client = await connect_patiently(stop, settings.metrics)
     if client is None:
         return 0
     try:
@@ -84,7 +88,14 @@ async def run_worker(settings: Settings) -> int:
             asyncio.create_task(compare()),
             asyncio.create_task(_release_first(client, settings)),
         ]
-        async with parts.worker:
+        at_work, version = (
+            AtWork(parts.worker, parts.sweep, parts.engine, client),
+            code_version(tuple(registry())),
+        )
+        async with (
+            watched(settings.metrics, "worker", version, Meters(), at_work),
+            parts.worker,
+        ):
             log.info(
                 "worker ready: %d activities on task queue %s", len(registry()), settings.temporal.task_queue
             )
@@ -137,12 +148,13 @@ def _activities(machinery: Machinery, wiring: Wiring) -> Sequence[Any]:
     return [machinery.take, machinery.bookkeeping, machinery.settle, machinery.lost, *bound]
 
 
-async def connect_patiently(stop: asyncio.Event) -> Client | None:
+async def connect_patiently(stop: asyncio.Event, metrics: Metrics | None = None) -> Client | None:
     """Waits for Temporal and for our search attributes: an unregistered one fails a start for ever."""
+    runtime = measured_runtime(metrics) if metrics else None
     pause, said = 0.2, ""
     while not stop.is_set():
         try:
-            client = await connect(lazy=False, name="worker")
+            client = await connect(lazy=False, name="worker", runtime=runtime)
             for name in SEARCH_ATTRIBUTES:
                 await client.count_workflows(f"{name} IS NULL")
             return client

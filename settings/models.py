@@ -16,6 +16,7 @@ from settings.addresses import Addresses
 from settings.degraded import Degraded
 from settings.four_eyes import FourEyes
 from settings.limits import Limits
+from settings.metrics import Metrics
 from settings.mistakes import Mistake, TableError
 from settings.platform import Platform, safe_address
 from settings.query import Query
@@ -58,6 +59,15 @@ class Api(Table):
     """Proxies whose X-Forwarded-For is believed; the caller is the last address in it that is none of theirs."""
     allow: Addresses = ()
     """Who may call; empty: anybody with a good token."""
+
+    @model_validator(mode="after")
+    def _knows_its_callers(self) -> Self:
+        if self.allow and "*" in self.forwarded_allow_ips:
+            words = (
+                'cannot stand beside forwarded_allow_ips = "*": then every caller says where they come from'
+            )
+            raise TableError((("allow",), words))
+        return self
 
 
 class Store(Table):
@@ -245,6 +255,7 @@ class Settings(Table):
     ledger: Evidence = Evidence()
     spool: Spool = Spool()
     vault: Vault = Vault()
+    metrics: Metrics = Metrics()
     activities: dict[str, dict[str, Free]] = Field(default_factory=dict[str, dict[str, Any]], repr=False)
 
     @field_validator("fingerprint_key")

@@ -10,6 +10,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from activities._registry import registry
 from api.checkpoint import add_checkpoint
 from api.console.app import add_console
 from api.health import live
@@ -20,6 +21,7 @@ from api.query.desk import Desk
 from api.query.door import Door
 from api.query.erasing import CertificateAsked, Erasing, Erasures, Holding
 from api.query.keys import Keys, NewKeyAsked, Revocation
+from api.query.measured import Asked
 from api.query.oidc import Oidc
 from api.query.openapi import DOCUMENT, Route, add, shape_of, with_security
 from api.query.packs import Packs
@@ -29,6 +31,9 @@ from ledger.engine import Engine, EngineErrors, connect, reading, statements
 from ledger.keys import takes_keys
 from ledger.published import newest_note
 from runtime.client import connect as connect_temporal
+from runtime.seeing import watched
+from runtime.seeing.meters import Meters
+from runtime.version import code_version
 from settings import Settings
 
 _DESCRIPTION = "Asks the ledger. Every call carries a key (`./hookledger key new`) or a token of the identity provider as a bearer."
@@ -52,8 +57,10 @@ def make_query_app(settings: Settings) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
         app.state.temporal = await connect_temporal(lazy=True, name="query")
+        version = code_version(tuple(registry()))
         try:
-            yield
+            async with watched(settings.metrics, "query", version, Meters(), Asked(door)):
+                yield
         finally:
             if oidc:
                 await oidc.close()

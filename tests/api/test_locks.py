@@ -185,3 +185,10 @@ def test_an_address_that_is_none_is_refused_at_the_start(tmp_path: Path, store: 
 
 def _settings(tmp_path: Path, store: Store) -> Settings:
     return configure(tmp_path, store, api='allow = ["10.0.0.0/33"]')
+
+
+def test_a_list_beside_proxies_that_are_everybody_is_refused(tmp_path: Path, store: Store) -> None:
+    from settings import ConfigError
+
+    with pytest.raises(ConfigError, match="every caller says where they come from"):
+        configure(tmp_path, store, api='allow = ["10.0.0.0/8"]\nforwarded_allow_ips = "*"')

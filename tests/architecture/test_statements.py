@@ -16,6 +16,8 @@ _OF_NOBODY = frozenset({"releases", "activity_names", "alembic_version", "unseal
 BY_ID = {
     "vault._FORGET": "secrets that no work needs any more, whosever they are",
     "vault._COUNT": "numbers by key, which all tenants share",
+    "figures._FIGURES": "counts of the whole ledger for the operators' metrics, tenants apart where they are told",
+    "figures.reached": "whether the store answers: reads nothing of a row",
     "by_hand._WHOSE": "the person whose run it is, by the run's name",
     "by_hand._NOTE": "a key that names nobody",
     "by_hand._LOOKED": "a time and no more",

@@ -1,0 +1,128 @@
+"""What is in deploy/ for Prometheus and Grafana works on a real Prometheus that scrapes a real api and worker."""
+
+import asyncio
+import json
+import re
+import shutil
+import subprocess
+from collections.abc import AsyncGenerator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from settings import Store
+from tests.journeys.processes import Journey, free_port
+
+ROOT = Path(__file__).parents[2]
+DEPLOY = ROOT / "deploy" / "prometheus"
+DASHBOARD = ROOT / "deploy" / "grafana" / "dashboard.json"
+_ANCHOR = re.compile(r"docs/observe\.md#([a-z-]+)")
+_NAME = re.compile(r"\bhookledger_[a-z_]+")
+
+
+@pytest.fixture(scope="module")
+def binaries() -> Path:
+    """Where prometheus and promtool are. Without them this fails: it is never skipped."""
+    script = subprocess.run(
+        ["sh", ROOT / "dev" / "prometheus.sh"], capture_output=True, text=True, check=False
+    )
+    assert script.returncode == 0, script.stderr
+    return Path(script.stdout.strip())
+
+
+def _expressions() -> list[str]:
+    board: dict[str, Any] = json.loads(DASHBOARD.read_text())
+    drawn = [target["expr"] for panel in board["panels"] for target in panel["targets"]]
+    return [*drawn, *re.findall(r"^ +expr: (.+)$", (DEPLOY / "alerts.yml").read_text(), re.MULTILINE)]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("check", "config", "prometheus.yml"),
+        ("check", "rules", "alerts.yml"),
+        ("test", "rules", "alerts_test.yml"),
+    ],
+)
+def test_promtool_finds_nothing(binaries: Path, arguments: tuple[str, ...]) -> None:
+    done = subprocess.run(
+        [binaries / "promtool", *arguments], cwd=DEPLOY, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_every_alert_says_what_to_do() -> None:
+    headings = re.findall(r"^#+ (.+)$", (ROOT / "docs" / "observe.md").read_text(), re.MULTILINE)
+    anchors = {heading.lower().replace(" ", "-") for heading in headings}
+    alerts = (DEPLOY / "alerts.yml").read_text()
+    named = _ANCHOR.findall(alerts)
+    assert len(named) == alerts.count("- alert: ") > 10
+    assert set(named) <= anchors
+
+
+@pytest.fixture
+async def prometheus(binaries: Path, store: Store, tmp_path: Path) -> AsyncGenerator[str]:
+    """The address of one that scrapes an api and a worker of its own."""
+    ports = {9464: free_port(), 9466: free_port(), 9467: free_port()}
+    own = free_port()
+    journey = Journey.begin(tmp_path, store)
+    with (tmp_path / "hookledger.toml").open("a") as file:
+        file.write(f'[spool]\nfolder = "spool"\n[metrics]\nevery = 1\napi = {ports[9464]}\n')
+        file.write(f"worker = {ports[9466]}\ntemporal = {ports[9467]}\n")
+    folder = tmp_path / "prometheus"
+    shutil.copytree(DEPLOY, folder)
+    told = (folder / "prometheus.yml").read_text().replace("_interval: 10s", "_interval: 1s")
+    for usual, port in ports.items():
+        told = told.replace(f":{usual}", f":{port}")
+    (folder / "prometheus.yml").write_text(told)
+    with (folder / "log").open("wb") as log:
+        server = subprocess.Popen(  # noqa: ASYNC220 - it starts at once
+            [
+                binaries / "prometheus",
+                f"--config.file={folder / 'prometheus.yml'}",
+                f"--storage.tsdb.path={folder / 'data'}",
+                f"--web.listen-address=127.0.0.1:{own}",
+            ],
+            stdout=log,
+            stderr=log,
+        )
+    try:
+        journey.start("api")
+        journey.start("worker")
+        await journey.ready()
+        async with httpx.AsyncClient() as client:
+            assert (await client.post(f"{journey.url}/test", json={})).status_code == 401
+        yield f"http://127.0.0.1:{own}"
+    finally:
+        server.kill()
+        server.wait(10)
+        journey.stop()
+
+
+async def _query(client: httpx.AsyncClient, expression: str) -> list[Any]:
+    try:
+        answer = await client.get("/api/v1/query", params={"query": expression})
+    except httpx.TransportError:
+        return []
+    assert answer.status_code in (200, 503), f"{expression}: {answer.text}"
+    return answer.json()["data"]["result"] if answer.status_code == 200 else []
+
+
+async def test_every_metric_that_is_drawn_or_watched_exists(prometheus: str) -> None:
+    names = {name for expression in _expressions() for name in _NAME.findall(expression)}
+    only_with_work = {"hookledger_work"}
+    assert len(names) > 20
+    async with httpx.AsyncClient(base_url=prometheus) as client:
+        missing = names - only_with_work
+        for _ in range(150):
+            missing = {name for name in missing if not await _query(client, name)}
+            if not missing:
+                break
+            await asyncio.sleep(0.2)
+        assert not missing
+        assert await _query(client, '{__name__=~"temporal_.+"}')
+        for expression in _expressions():
+            plain = expression.replace("$tenant", ".*").replace("$instance", ".*")
+            await _query(client, plain)  # says so where it is no PromQL

@@ -1,0 +1,110 @@
+"""The listener tells the truth, also while the store is away and while the loop is stuck."""
+
+import asyncio
+import time
+import urllib.error
+import urllib.request
+
+import pytest
+
+from ledger.engine import Pool
+from ledger.figures import Figures, read_figures
+from runtime.seeing import watched
+from runtime.seeing.listener import Checks
+from runtime.seeing.meters import Meters
+from runtime.seeing.pulse import STUCK, Pulse
+from settings.metrics import Metrics
+from tests.journeys.processes import free_port
+
+
+class _Seen:
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+        self.away = self.spools = False
+        self.checks: Checks = {}
+
+    async def ask(self) -> Figures:
+        if self.away:
+            await asyncio.sleep(60)
+        return await read_figures(self._pool)
+
+    def goes_on(self) -> bool:
+        return self.spools
+
+    def register(self, meters: Meters) -> None:
+        def broken() -> float:
+            raise RuntimeError
+
+        meters.gauge("broken", "Fails to tell.", broken)
+
+    async def run(self) -> None:
+        pass
+
+
+def _get(port: int, path: str) -> tuple[int, str]:
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=3) as answer:
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as wrong:
+        return wrong.code, wrong.read().decode()
+
+
+async def _until(port: int, path: str, part: str) -> str:
+    said = ""
+    for _ in range(100):
+        _, said = await asyncio.to_thread(_get, port, path)
+        if part in said:
+            return said
+        await asyncio.sleep(0.1)
+    raise AssertionError(f"{part} is not in: {said}")
+
+
+async def test_a_scrape_never_waits_for_the_store(pool: Pool) -> None:
+    seen, meters = _Seen(pool), Meters()
+    metrics = Metrics(worker=free_port(), every=1)
+    async with watched(metrics, "worker", "v1", meters, seen) as port:
+        said = await _until(port, "/metrics", "hookledger_store_up 1.0")
+        assert "hookledger_oldest_unsettled_work_seconds 0.0" in said
+        assert 'hookledger_build_info{process="worker",version="v1"} 1.0' in said
+        assert "hookledger_broken NaN" in said
+        assert (await asyncio.to_thread(_get, port, "/health/ready"))[0] == 200
+
+        seen.away = True
+        said = await _until(port, "/metrics", "hookledger_store_up 0.0")
+        assert "hookledger_oldest_unsettled" not in said
+        began = time.monotonic()
+        assert (await asyncio.to_thread(_get, port, "/health/ready"))[0] == 503
+        assert time.monotonic() - began < 1
+        assert (await asyncio.to_thread(_get, port, "/health/live"))[0] == 200
+        seen.spools = True
+        assert (await asyncio.to_thread(_get, port, "/health/ready"))[0] == 200
+        assert (await asyncio.to_thread(_get, port, "/elsewhere"))[0] == 404
+
+
+async def test_a_taken_port_keeps_nobody_from_working(pool: Pool) -> None:
+    metrics = Metrics(worker=free_port(), every=1)
+    async with (
+        watched(metrics, "worker", "v1", Meters(), _Seen(pool)) as first,
+        watched(metrics, "worker", "v1", Meters(), _Seen(pool)) as second,
+    ):
+        assert (first, second) == (metrics.worker, 0)
+
+
+async def test_one_of_several_processes_is_told_its_port(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOOKLEDGER_METRICS_PORT", "9999")
+    assert Metrics(api=1).port("api") == 9999
+
+
+async def test_a_stuck_loop_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    pulse = Pulse()
+    beating = asyncio.create_task(pulse.beat())
+    await asyncio.sleep(0)
+    time.sleep(1)  # noqa: ASYNC251 - this is what is to be noticed
+    assert pulse.lag() > 0.3
+    assert not pulse.stuck()
+    await asyncio.sleep(0.6)
+    assert pulse.lag() > 0.3, "it is over, but a scrape must still see it"
+    now = time.monotonic()
+    monkeypatch.setattr("runtime.seeing.pulse.time.monotonic", lambda: now + STUCK + 1)
+    assert "has not moved" in pulse.stuck()
+    beating.cancel()
