@@ -159,7 +159,15 @@ class _Stack:
             server.append(postgres.start(self._home, port))
             return server[-1]
 
-        self._supervisor.start("postgres", start)
+        while not server:
+            try:
+                self._supervisor.start("postgres", start)
+            except StackError:
+                if processes.is_free(port):
+                    raise
+                # Taken between the look and the start, by another stack that began at this moment.
+                port = processes.free_port()
+                remembered.write_text(str(port), encoding="ascii")
         database = server[-1].database("hookledger")
         ours = {
             "HOOKLEDGER_DATABASE_URL": database.app_url,

@@ -55,9 +55,17 @@ def listeners(stack: Stack, told: Told) -> None:
     for port, paths in (
         (stack.api_port, ("/health/live", "/health/ready", "/openapi.json", "/docs", "/ledger/checkpoint")),
         (stack.query_port, ("/health/live", "/health/ready", "/ledger/checkpoint")),
+        *(
+            (stack.metrics[name], ("/metrics", "/health/live", "/health/ready"))
+            for name in ("api", "query", "worker")
+        ),
+        (stack.metrics["temporal"], ("/metrics",)),
     ):
         for path in paths:
-            told.note(f"GET {path}", httpx.get(f"http://127.0.0.1:{port}{path}", trust_env=False))
+            answer = httpx.get(f"http://127.0.0.1:{port}{path}", trust_env=False)
+            if path == "/metrics" and (answer.status_code != 200 or not answer.content):
+                raise ScanError(f"the metrics at port {port} cannot be read")
+            told.note(f"GET {path}", answer)
 
 
 async def histories(stack: Stack) -> list[Place]:

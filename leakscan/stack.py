@@ -32,6 +32,11 @@ keeper_url = { file = "keeper.url" }
 folder = "spool"
 [vault]
 folder = "vault"
+[metrics]
+api = {api}
+query = {query}
+worker = {worker}
+temporal = {temporal}
 [temporal]
 task_queue = "leakscan"
 show_login = false
@@ -71,6 +76,8 @@ class Stack:
     environment: dict[str, str] = field(repr=False)
     api_port: int
     query_port: int
+    metrics: dict[str, int]
+    """Where api, query, worker and Temporal's SDK tell how they are doing."""
     running: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict[str, subprocess.Popen[bytes]])
 
     def command(self, *words: str, good: tuple[int, ...] = (0,)) -> str:
@@ -139,6 +146,7 @@ def stack(sentinels: Sentinels) -> Generator[Stack]:
         server = temporal.start(home, search_attributes=SEARCH_ATTRIBUTES)
         try:
             database = pg.database("leakscan")
+            metrics = {name: processes.free_port() for name in ("api", "query", "worker", "temporal")}
             made = Stack(
                 home,
                 pg,
@@ -147,8 +155,9 @@ def stack(sentinels: Sentinels) -> Generator[Stack]:
                 _environment(home, server),
                 processes.free_port(),
                 processes.free_port(),
+                metrics,
             )
-            _configure(home, database, sentinels)
+            _configure(home, database, sentinels, metrics)
             made.command("migrate")
         except BaseException:
             server.stop()
@@ -162,7 +171,7 @@ def stack(sentinels: Sentinels) -> Generator[Stack]:
         shutil.rmtree(home, ignore_errors=True)
 
 
-def _configure(home: Path, database: Database, sentinels: Sentinels) -> None:
+def _configure(home: Path, database: Database, sentinels: Sentinels, metrics: dict[str, int]) -> None:
     """Secrets are files, as in production: the environment holds none."""
     keys = {"fingerprint.key": "fingerprint key", **{f"{t}.key": f"webhook key of {t}" for t in TENANTS}}
     keys |= {f"{t}.platform": f"platform token of {t}" for t in TENANTS}
@@ -180,7 +189,10 @@ def _configure(home: Path, database: Database, sentinels: Sentinels) -> None:
         _put(home / ("store.url" if role == "app" else f"{role}.url"), url)
         password = url.partition("://")[2].partition("@")[0].partition(":")[2]
         sentinels.remember(f"password of the {role}'s role", password, secret=True)
-    text = _HEAD + "".join(_TENANT.format(name=name) for name in TENANTS)
+    head = _HEAD
+    for name, port in metrics.items():
+        head = head.replace(f"{{{name}}}", str(port))
+    text = head + "".join(_TENANT.format(name=name) for name in TENANTS)
     (home / "hookledger.toml").write_text(text, encoding="utf-8")
 
 
