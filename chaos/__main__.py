@@ -4,6 +4,7 @@ import asyncio
 import json
 import secrets
 import sys
+import time
 from dataclasses import asdict
 from random import Random
 from typing import Annotated
@@ -69,9 +70,10 @@ def main(
             while traffic.sent() < hooks:
                 wait(1.0, traffic)
                 progress.update(sending, completed=traffic.sent())
+            ended = time.time()
             traffic.end()
             progress.update(breaking, description="settling")
-            verdict = asyncio.run(judge(running, traffic.lines(), happened))
+            verdict = asyncio.run(judge(running, traffic.lines(), happened, ended))
     except (ChaosError, StackError) as wrong:
         _console.print(str(wrong), style="red", markup=False)
         raise typer.Exit(2) from None

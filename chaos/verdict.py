@@ -21,6 +21,8 @@ from settings import Store
 
 LATE = 2000.0
 """Milliseconds: DESIGN §3, the deadline for the whole."""
+_IN_FLIGHT = 12.0
+"""Seconds before the simulator was ended in which a hook may have been stored whose line it could not write any more."""
 _MEMORY = 5.0
 """Seconds after a fault in which what it broke may still come to light: a lease that runs out, a retry."""
 
@@ -39,6 +41,8 @@ class Stored:
     seq: int
     hook: str
     digest: str
+    at: float = 0.0
+    """When it was recorded, in seconds since the epoch."""
 
     @property
     def key(self) -> Key:
@@ -72,7 +76,7 @@ class Verdict:
 
 
 _DELIVERIES = """
-SELECT h.value AS login, d.seq, d.hook, b.body FROM deliveries d JOIN bodies b ON b.delivery = d.id
+SELECT h.value AS login, d.seq, d.hook, b.body, d.received_at FROM deliveries d JOIN bodies b ON b.delivery = d.id
   JOIN LATERAL (SELECT value FROM handles WHERE kind = 'login' AND subject = d.subject ORDER BY since LIMIT 1) h ON true
  ORDER BY d.subject, d.seq
 """
@@ -106,14 +110,16 @@ _IN_STORE = ("chaos_badge", "chaos_later")
 _ELSEWHERE = ("chaos_ticket",)
 
 
-async def judge(stack: Stack, lines: Iterable[Mapping[str, Any]], faults: Sequence[Happened]) -> Verdict:
-    """Waits until no work is open, then compares. Raises ChaosError if that never comes."""
+async def judge(
+    stack: Stack, lines: Iterable[Mapping[str, Any]], faults: Sequence[Happened], ended: float
+) -> Verdict:
+    """Waits until no work is open, then compares. `ended`: when the simulator was. Raises ChaosError if nothing settles."""
     # Straight to Postgres as its superuser: what is read must not depend on what is judged.
     store = Store(url=stack.postgres.url("postgres", stack.database.name))
     ledger = await connect_to_read(store, "chaos")
     try:
         await _until_settled(ledger, stack)
-        return await _compare(ledger, stack, list(lines), faults)
+        return await _compare(ledger, stack, list(lines), faults, ended)
     finally:
         await ledger.close()
 
@@ -134,7 +140,7 @@ async def _until_settled(ledger: Any, stack: Stack, within: float = 240.0) -> No
 
 
 async def _compare(
-    ledger: Any, stack: Stack, lines: list[Mapping[str, Any]], faults: Sequence[Happened]
+    ledger: Any, stack: Stack, lines: list[Mapping[str, Any]], faults: Sequence[Happened], ended: float
 ) -> Verdict:
     told = [line for line in lines if line["user"] is not None and line["body_sha256"] is not None]
     stored = [_stored(row) for row in await ledger.fetch(_DELIVERIES)]
@@ -145,7 +151,7 @@ async def _compare(
         sent=len(lines),
         answered=sum(_is_answered(line) for line in lines),
         lost=(answered - known).total(),
-        invented=(known - sent).total(),
+        invented=invented(stored, sent, until=ended - _IN_FLIGHT),
         effects_missing=in_store[0] + elsewhere[0] + int(await ledger.fetchval(_UNPLANNED)),
         effects_doubled=in_store[1] + elsewhere[1],
         order_breaks=order_breaks([line for line in told if not without_disk(line, faults)], stored)
@@ -157,6 +163,11 @@ async def _compare(
         late_answers=sum((line["milliseconds"] or 0) > LATE for line in lines),
         unanswered=sum(not _is_answered(line) for line in lines),
     )
+
+
+def invented(stored: Iterable[Stored], sent: Counter[Key], until: float) -> int:
+    """Deliveries recorded until then of which nobody sent so many."""
+    return (Counter(delivery.key for delivery in stored if delivery.at <= until) - sent).total()
 
 
 def _is_answered(line: Mapping[str, Any]) -> bool:
@@ -171,7 +182,7 @@ def _key(line: Mapping[str, Any]) -> Key:
 def _stored(row: Mapping[str, Any]) -> Stored:
     hook = row["hook"].lower()
     whole = "" if hook in _NOT_WHOLE else hash_without_password(json.loads(row["body"])["request"])
-    return Stored(row["login"], row["seq"], hook, whole)
+    return Stored(row["login"], row["seq"], hook, whole, row["received_at"].timestamp())
 
 
 def order_breaks(told: Iterable[Mapping[str, Any]], stored: Iterable[Stored]) -> int:

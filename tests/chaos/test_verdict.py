@@ -1,9 +1,10 @@
 """The judge can say no: what is lost, invented, doubled or out of order is counted."""
 
+from collections import Counter
 from typing import Any
 
 from chaos.faults import DISK_FULL, FAULTS, Happened, chosen
-from chaos.verdict import Stored, Verdict, order_breaks, without_disk
+from chaos.verdict import Stored, Verdict, invented, order_breaks, without_disk
 
 
 def _line(hook: str, digest: str, status: int | None = 200, user: str = "Asha") -> dict[str, Any]:
@@ -44,6 +45,14 @@ def test_decisions_answered_with_neither_store_nor_disk_are_left_out_of_the_orde
     assert without_disk(_line("validateUser", "a"), full)
     assert not without_disk(_line("postUpdateUser", "a"), full)
     assert not without_disk(_line("validateUser", "a"), other)
+
+
+def test_what_nobody_sent_is_invented_but_for_what_was_in_flight_at_the_end() -> None:
+    stored = [Stored("asha", n, "postupdateuser", "a", at) for n, at in enumerate((1.0, 2.0, 9.0), 1)]
+    once = Counter({("asha", "postupdateuser", "a"): 1})
+    assert invented(stored, once, until=5.0) == 1
+    assert invented(stored, once, until=1.5) == 0
+    assert invented(stored, Counter(), until=10.0) == 3
 
 
 def test_any_bad_figure_makes_it_unclean() -> None:
