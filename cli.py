@@ -9,9 +9,11 @@ import typer
 import settings as configuration
 from commands.ending import stop
 from commands.signatures import act, look
+from commands.signatures.builds import builds
 from commands.signatures.ledger import ledger
 from commands.signatures.options import load
 from commands.signatures.rules import rules
+from commands.signatures.switch import switch
 from commands.signatures.vault import vault
 
 _RUN, _LOOK, _ACT, _DEVELOP = "Run it", "Look", "Act", "Develop"
@@ -30,10 +32,10 @@ app.add_typer(ledger, name="ledger", rich_help_panel=_LOOK)
 app.add_typer(look.config, name="config", rich_help_panel=_LOOK)
 app.add_typer(act.app)
 app.add_typer(act.key, name="key", rich_help_panel=_ACT)
-app.add_typer(act.builds, name="builds", rich_help_panel=_ACT)
+app.add_typer(builds, name="builds", rich_help_panel=_ACT)
 app.add_typer(vault, name="vault", rich_help_panel=_ACT)
 app.add_typer(act.brake, name="brake", rich_help_panel=_ACT)
-app.add_typer(act.switch, name="switch", rich_help_panel=_ACT)
+app.add_typer(switch, name="switch", rich_help_panel=_ACT)
 app.add_typer(develop)
 app.add_typer(new, name="new", rich_help_panel=_DEVELOP)
 

@@ -99,7 +99,8 @@ class _Attempt:
         except (Exception, asyncio.CancelledError) as wrong:
             raise await self._again(claimed, wrong) from None
         detail = without(self.secrets, outcome.detail)
-        endings = [work.Ending(c.ref, c.attempt, outcome.word, detail) for c in claimed]
+        word = without(self.secrets, outcome.word)
+        endings = [work.Ending(c.ref, c.attempt, word, detail) for c in claimed]
         return done + await self._end(endings, db.writes)
 
     async def _claim(self) -> tuple[list[work.Claimed], list[work.Settled], list[work.Claimed]]:

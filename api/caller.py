@@ -46,6 +46,8 @@ class Refusal(Exception):
         """RFC 6750, section 3: no error code when the call carries no token at all."""
         if self.reason == "missing_token":
             return {"WWW-Authenticate": "Bearer"}
+        if self.reason == "address":
+            return {}  # no other token would help
         if self.status == 503:
             return {"Retry-After": "5"}
         error = "insufficient_scope" if self.status == 403 else "invalid_token"

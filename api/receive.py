@@ -21,10 +21,11 @@ from api.auth import Caller, Refusal, Verifier
 from api.breaker import Breaker
 from api.deliveries import Deliveries
 from api.heard import Heard
+from api.keeping import Keeping
 from api.problems import Problem, respond
 from api.refusals import Refusals
 from api.shape import request_of
-from api.spooled import Answer, Event, write
+from api.spooled import Event
 from api.unrecorded import Late, Unrecorded, now
 from hooks.facts import platform_id
 from hooks.hook import Hook, Json, Kind, Question, Ruling
@@ -34,7 +35,6 @@ from rules.before import known_before
 from rules.consulting import consult
 from rules.decision import DecisionTools
 from rules.expressions import Asked
-from rules.normal import login as normal_login
 from rules.opinion import Opinion
 from rules.policy import Policy
 from runtime.bell import Bell, Ring
@@ -49,10 +49,6 @@ log = logging.getLogger(__name__)
 
 _SAID_IN_TIME = 0.9
 """Share of the deadline after which the answer is given without the store."""
-_LOOK = 0.02
-"""Seconds between two looks whether something of a person is still in the spool."""
-_ON_DISK_WITHIN = 2.0
-"""Seconds for the spool's disk."""
 _RETRY = {"Retry-After": "2"}
 _STRANGER = "The token was not accepted; on the receiver, ./hookledger doctor says why."
 _NOTHING = b'{"response":{}}'
@@ -107,6 +103,7 @@ class Receiver:
         self.breaker = Breaker()
         self.refusals = Refusals()
         self.unrecorded = Unrecorded(settings.api.keep_degraded)
+        self.keeping = Keeping(spool, self.unrecorded)
         self.admission = Admission(settings.store.pool_size, settings.tenants)
         self._patience = settings.api.deadline * _SAID_IN_TIME
 
@@ -219,13 +216,15 @@ class Receiver:
     async def _rule(self, heard: Heard, course: _Course) -> Response:
         """Decides, records, answers; rings once the answer is certain."""
         hook = heard.hook
-        spooling = self.spool is not None and self.spool.waits
+        spooling = self.keeping.waits
         if (spooling and hook.unavailable is None) or self.breaker.is_open:
             if hook.unavailable is not None:
                 course.said = await self._consulted(heard, None)
             return await self._unavailable(heard, course)
         if spooling:
-            await self._until_recorded(heard, course)
+            course.waited = True
+            await self.keeping.until_recorded(heard)
+            course.waited = False
         try:
             if hook.name in heard.policy.knowing:
                 course.before = await self._in_turn(heard, course, lambda: self.last_known(heard))
@@ -298,16 +297,6 @@ class Receiver:
             urgent=not self.planner.only_bookkeeping(delivery.work),
         )
 
-    async def _until_recorded(self, heard: Heard, course: _Course) -> None:
-        """Decisions ask the store, once it knows what was spooled of the same person. The caller bounds the time."""
-        if self.spool is None:
-            return
-        tenant, names = heard.caller.tenant, _names(heard)
-        course.waited = True
-        while self.spool.waits and self.spool.waits_for(tenant, *names):  # noqa: ASYNC110 - it may be another process that records
-            await asyncio.sleep(_LOOK)
-        course.waited = False
-
     async def _unavailable(self, heard: Heard, course: _Course) -> Response:
         """What is answered without the store is kept until it can be recorded."""
         hook = heard.hook
@@ -322,37 +311,19 @@ class Receiver:
         if hook.about_user:
             stub = replace(heard, request={}, user={}, raw=b"", only_request=True)
             late = Late(stub, self.deliveries.kept(heard), decision.verdict, codes, course.said, now())
-            await self._keep(heard, late)
+            await self.keeping.answer(heard, late)
         return _json(hook.answer(question, decision, Ruling(decision.verdict, codes)))
 
     async def _spooled(self, heard: Heard, question: Question) -> Response:
         """Events are taken once they are on this host's disk, else they are the caller's to know about."""
-        words = "The ledger is out of reach: the hook may not have been recorded."
-        if self.spool is None:
-            raise Problem(503, "store_unavailable", words, _RETRY)
         decision = heard.hook.decide(question)
         event = Event(self.deliveries.of(heard, question, decision.verdict), now())
         try:
-            await self._append(self.spool, heard, event)
-        except (NoRoom, TimeoutError):
-            log.error("spool: no room for %s", heard.receipt)
+            await self.keeping.event(heard, event)
+        except NoRoom:
+            words = "The ledger is out of reach: the hook may not have been recorded."
             raise Problem(503, "store_unavailable", words, _RETRY) from None
         return _json(heard.hook.answer(question, decision, Ruling(decision.verdict)))
-
-    async def _keep(self, heard: Heard, late: Late) -> None:
-        """On disk, else in memory."""
-        if self.spool is not None:
-            try:
-                await self._append(self.spool, heard, Answer.of(late))
-                return
-            except (NoRoom, TimeoutError):
-                log.error("spool: no room for %s", heard.receipt)
-        self.unrecorded.add(late)
-
-    async def _append(self, spool: Spool, heard: Heard, record: Event | Answer) -> None:
-        places = spool.places(heard.caller.tenant, *_names(heard))
-        async with asyncio.timeout(_ON_DISK_WITHIN):
-            await spool.append(write(record), round(record.at.timestamp() * 1e6), places)
 
     async def _crowded(self, heard: Heard, course: _Course) -> Response:
         """The tenant has all that it may have of the store: its decisions are answered as without one."""
@@ -360,12 +331,6 @@ class Receiver:
             words = "The tenant has more hooks under way than its share: this one was not recorded."
             raise Problem(429, "too_many", words, _RETRY)
         return await self._unavailable(heard, course)
-
-
-def _names(heard: Heard) -> tuple[str | None, str | None]:
-    """What a person is found by in the spool."""
-    login, number = heard.user.get("login"), platform_id(heard.user)
-    return (normal_login(login) if isinstance(login, str) else None), number
 
 
 _READ = frozenset(

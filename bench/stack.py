@@ -17,6 +17,7 @@ import psutil
 
 from bench import activities, bare, naive, policy, traffic
 from dev import cluster, postgres, processes, temporal
+from dev.looking import plain_environment
 from dev.postgres import Database, Postgres
 from dev.temporal import TemporalServer
 from runtime.attributes import SEARCH_ATTRIBUTES
@@ -255,8 +256,7 @@ def stack() -> Generator[Stack]:
 
 
 def _environment(server: TemporalServer, secret: str) -> dict[str, str]:
-    inherited = {k: v for k, v in os.environ.items() if not k.startswith(("HOOKLEDGER_", "TEMPORAL_"))}
-    return inherited | {
+    return plain_environment() | {
         "BENCH_SECRET": secret,
         "BENCH_FINGERPRINT": secrets.token_urlsafe(32),
         "BARE_TENANT": traffic.TENANT,

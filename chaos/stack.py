@@ -11,7 +11,6 @@ import time
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 
 from chaos import activities
@@ -19,6 +18,7 @@ from chaos.desk import Desk
 from chaos.relay import Relay
 from chaos.wires import Wires
 from dev import cluster, postgres, processes, temporal
+from dev.looking import answers, plain_environment
 from dev.postgres import Database, Postgres
 from dev.temporal import TemporalServer
 from runtime.attributes import SEARCH_ATTRIBUTES
@@ -135,7 +135,7 @@ class Stack:
     def wait_until_taking(self, within: float = 60.0) -> None:
         """Returns once every api takes connections."""
         until = time.monotonic() + within
-        while not all(is_live(self.ports[name]) for name in APIS):
+        while not all(answers(self.ports[name], "/health/live") for name in APIS):
             self.check()
             if time.monotonic() > until:
                 raise ChaosError(f"an api does not listen; see {self.home}/logs")
@@ -191,8 +191,7 @@ def _made(home: Path, pg: Postgres, server: TemporalServer, wires: Wires, ports:
     secret = secrets.token_urlsafe(32)
     configuration = home / "hookledger.toml"
     configuration.write_text(_CONFIGURATION.format(tenant=TENANT), encoding="utf-8")
-    inherited = {k: v for k, v in os.environ.items() if not k.startswith(("HOOKLEDGER_", "TEMPORAL_"))}
-    environment = inherited | {
+    environment = plain_environment() | {
         "CHAOS_SECRET": secret,
         "CHAOS_FINGERPRINT": secrets.token_urlsafe(32),
         "CHAOS_DESK": f"http://127.0.0.1:{wires.desk.port}/",
@@ -213,15 +212,3 @@ def _made(home: Path, pg: Postgres, server: TemporalServer, wires: Wires, ports:
         made.start(name)
     made.wait_until_taking()
     return made
-
-
-def is_live(port: int) -> bool:
-    """Whether an api answers there at all."""
-    connection = HTTPConnection("127.0.0.1", port, timeout=2)
-    try:
-        connection.request("GET", "/health/live")
-        return connection.getresponse().status == 200
-    except (OSError, HTTPException):
-        return False
-    finally:
-        connection.close()

@@ -226,7 +226,9 @@ async def _effects(
     doubled = repeated = 0
     for times in calls.values():
         for first, again in pairwise(times):
-            if any(fault.begun <= again and first <= fault.over + _MEMORY for fault in faults):
+            if any(
+                fault.kills and fault.begun <= again and first <= fault.over + _MEMORY for fault in faults
+            ):
                 repeated += 1
             else:
                 doubled += 1

@@ -9,8 +9,6 @@ import time
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from http import HTTPStatus
-from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from pathlib import Path
 from types import FrameType
 
@@ -18,6 +16,7 @@ import psutil
 
 import settings as configuration
 from dev import home, postgres, processes, temporal
+from dev.looking import answers
 from dev.processes import StackError
 from dev.relay import Relay
 from dev.screen import Ready, Screen
@@ -276,7 +275,7 @@ class _Stack:
         until = time.monotonic() + _READY_WITHIN
         trust = _trusting(tls) if tls else None
         ports = (self._options.port, self._options.query_port)
-        while not all(_is_ready(port, trust) for port in ports):
+        while not all(answers(port, trust=trust) for port in ports):
             self._go_on()
             if ended := self._supervisor.ended():
                 name, how = ended
@@ -342,19 +341,6 @@ def _files_of(settings: configuration.Settings, path: Path) -> list[Path]:
     rules = [tenant.rules for tenant in settings.tenants.values()]
     tables = [table.csv for r in rules for table in r.tables.values() if table.csv is not None]
     return [path, *(path.parent / name for r in rules for name in r.include), *tables]
-
-
-def _is_ready(port: int, trust: ssl.SSLContext | None) -> bool:
-    """Asks with the standard library: the stack must be up before a client library were imported."""
-    kind = partial(HTTPSConnection, context=trust) if trust else HTTPConnection
-    connection = kind("127.0.0.1", port, timeout=2)
-    try:
-        connection.request("GET", "/health/ready")
-        return connection.getresponse().status == HTTPStatus.OK
-    except (OSError, HTTPException):
-        return False
-    finally:
-        connection.close()
 
 
 def _trusting(certificate_file: Path) -> ssl.SSLContext:

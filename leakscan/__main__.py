@@ -95,7 +95,6 @@ def _tell(running: Stack, told: Told, seed: Sentinel) -> list[Place]:
         teller.close()
     askers(running, told, user)
     running.command("failures", "--tenant", "first")
-    running.command("why", "--help")
     places.listeners(running, told)
     return spooled
 

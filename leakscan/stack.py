@@ -7,13 +7,14 @@ import signal
 import subprocess
 import sys
 import time
+from base64 import urlsafe_b64encode
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 
 from dev import cluster, postgres, processes, temporal
+from dev.looking import answers, plain_environment
 from dev.postgres import Database, Postgres
 from dev.temporal import TemporalServer
 from leakscan.sentinels import Sentinels
@@ -113,7 +114,7 @@ class Stack:
         self.start("query", "--port", str(self.query_port))
         self.start("worker")
         until = time.monotonic() + 60
-        while not (_is_ready(self.api_port) and _is_ready(self.query_port)):
+        while not (answers(self.api_port) and answers(self.query_port)):
             if time.monotonic() > until:
                 raise ScanError(f"api or query did not become ready; see {self.home}/logs")
             time.sleep(0.1)
@@ -178,8 +179,6 @@ def _configure(home: Path, database: Database, sentinels: Sentinels, metrics: di
     for file, name in keys.items():
         _put(home / file, sentinels.secret(name) + sentinels.secret(f"{name}, second half"))
     seed = os.urandom(32)
-    from base64 import urlsafe_b64encode
-
     _put(
         home / "seal.key",
         sentinels.remember("seal key", urlsafe_b64encode(seed).decode().rstrip("="), secret=True),
@@ -202,8 +201,7 @@ def _put(path: Path, text: str) -> None:
 
 
 def _environment(home: Path, server: TemporalServer) -> dict[str, str]:
-    inherited = {k: v for k, v in os.environ.items() if not k.startswith(("HOOKLEDGER_", "TEMPORAL_"))}
-    return inherited | {
+    return plain_environment() | {
         "HOOKLEDGER_CONFIG": str(home / "hookledger.toml"),
         "HOOKLEDGER_ACTIVITIES": "leakscan.activities",
         "HOOKLEDGER_LOG_LEVEL": "debug",
@@ -211,14 +209,3 @@ def _environment(home: Path, server: TemporalServer) -> dict[str, str]:
         "TEMPORAL_NAMESPACE": server.namespace,
         "PYTHONPATH": str(ROOT),
     }
-
-
-def _is_ready(port: int) -> bool:
-    connection = HTTPConnection("127.0.0.1", port, timeout=2)
-    try:
-        connection.request("GET", "/health/ready")
-        return connection.getresponse().status == 200
-    except (OSError, HTTPException):
-        return False
-    finally:
-        connection.close()

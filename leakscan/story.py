@@ -223,6 +223,7 @@ def askers(stack: Stack, told: Told, user: Json) -> None:
         "/console/failures",
         "/ledger/openapi.json",
     ]
+    shown = 0
     with httpx.Client(base_url=f"http://127.0.0.1:{stack.query_port}", timeout=20, trust_env=False) as http:
         for path in paths:
             told.note("page for nobody", http.get(path))
@@ -231,10 +232,13 @@ def askers(stack: Stack, told: Told, user: Json) -> None:
                 http.get(path, headers={"authorization": f"Bearer {sentinels.secret('bad key')}"}),
             )
             for role, key in theirs.items():
-                told.note(
-                    f"page for the other tenant's {role}",
-                    http.get(path, headers={"authorization": f"Bearer {key}"}),
-                )
+                page = http.get(path, headers={"authorization": f"Bearer {key}"})
+                shown += page.status_code == 200
+                told.note(f"page for the other tenant's {role}", page)
+        if not shown:
+            raise ScanError(
+                "no page at all was shown to the other tenant: that they saw nothing shows nothing"
+            )
         good = http.get("/ledger/entries?limit=50", headers={"authorization": f"Bearer {ours}"})
         if good.status_code != 200 or not good.json()["rows"]:
             raise ScanError(f"the right auditor was answered {good.status_code}, or without rows")

@@ -1,12 +1,11 @@
 """What binds erasure: the floor under it, the list outside the store, and how long copies live: `[ledger.…]` (docs/erase.md)."""
 
-from pathlib import Path
 from typing import Annotated, Self
 
-from pydantic import Field, ValidationInfo, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from settings.platform import safe_address
-from settings.references import ReferencedIfThere
+from settings.references import Folder, ReferencedIfThere
 from settings.spans import Span
 from settings.table import Table
 
@@ -17,14 +16,9 @@ class ErasureList(Table):
     An address is put to as `{url}/{number}`, with `If-None-Match: *`, and read from there.
     """
 
-    folder: Path | None = None
+    folder: Folder | None = None
     url: str | None = None
     token: Annotated[str | None, ReferencedIfThere] = Field(default=None, repr=False)
-
-    @field_validator("folder")
-    @classmethod
-    def _beside_the_configuration(cls, folder: Path | None, info: ValidationInfo) -> Path | None:
-        return folder if folder is None or info.context is None else Path(info.context) / folder
 
     @field_validator("url")
     @classmethod

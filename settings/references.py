@@ -82,9 +82,15 @@ def _beside_the_file(value: Path, info: ValidationInfo) -> Path:
     return path
 
 
+def _from_the_file(value: Path, info: ValidationInfo) -> Path:
+    return value if info.context is None else cast("Path", info.context) / value
+
+
 Referenced = BeforeValidator(_resolve)
 ReferencedIfThere = BeforeValidator(_resolve_if_there)
 Free = Annotated[Any, BeforeValidator(_resolve_free)]
 """Any value, with the references in it resolved."""
 File = Annotated[Path, AfterValidator(_beside_the_file)]
 """A readable file, its path relative to the configuration file."""
+Folder = Annotated[Path, AfterValidator(_from_the_file)]
+"""A folder that need not be there yet, its path relative to the configuration file."""

@@ -1,31 +1,12 @@
 """Where hooks are kept while the store is away: `[spool]` (DESIGN §6)."""
 
-from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import Field
 
-from settings.references import Referenced
-from settings.rules import looks_like
+from settings.long_key import LongKey
+from settings.references import Folder
 from settings.table import Table
-
-_LEAST_KEY = 32
-
-
-class SpoolKey(Table):
-    """One key: a text of at least 32 octets, of which the key that seals is derived."""
-
-    name: Annotated[str, looks_like(r"[A-Za-z0-9_-]{1,64}", "must be 1 to 64 letters, digits, - or _")] = (
-        "current"
-    )
-    secret: Annotated[str, Referenced] = Field(repr=False)
-
-    @field_validator("secret")
-    @classmethod
-    def _is_long(cls, secret: str) -> str:
-        if len(secret.encode()) < _LEAST_KEY:
-            raise ValueError("must have at least 32 bytes: it seals what people's hooks hold")
-        return secret
 
 
 class Spool(Table):
@@ -35,11 +16,6 @@ class Spool(Table):
     what all apis of the host keep together.
     """
 
-    folder: Path | None = None
-    keys: tuple[SpoolKey, ...] = ()
+    folder: Folder | None = None
+    keys: tuple[LongKey, ...] = ()
     max_bytes: Annotated[int, Field(ge=1_048_576)] = 1_073_741_824
-
-    @field_validator("folder")
-    @classmethod
-    def _beside_the_configuration(cls, folder: Path | None, info: ValidationInfo) -> Path | None:
-        return folder if folder is None or info.context is None else Path(info.context) / folder

@@ -25,19 +25,7 @@ _ACT = "Act"
 
 app = typer.Typer()
 key = typer.Typer(no_args_is_help=True, help="Keys of those who ask the ledger over HTTP: new, list, revoke.")
-builds = typer.Typer(
-    no_args_is_help=True, help="Builds of the workers, where they are versioned: list, current, ramp."
-)
 brake = typer.Typer(no_args_is_help=True, help="The brake, which stops too many removals of access: release.")
-
-switch = typer.Typer(
-    no_args_is_help=True, help="Holds, drops or rehearses activities: list, off, shadow, on."
-)
-_Name = Annotated[str, typer.Argument(metavar="NAME", help="An activity's name; all: every activity.")]
-_Where = Annotated[str | None, typer.Option("--tenant", help="Only in this tenant; in all if left out.")]
-_For = Annotated[
-    str | None, typer.Option("--for", help="How long: 30m, 2h, 7d; until switched on if left out.")
-]
 
 
 @app.command("import", rich_help_panel=_ACT)
@@ -197,62 +185,6 @@ def release(
     asyncio.run(Deeds(load(), reason, actor).release(tenant))
 
 
-@switch.command("list")
-def switch_list(as_json: AsJson = False) -> None:
-    """Lists the switches that count now, and the open work that they are about. --json: one a line."""
-    from commands.switches import listing
-
-    asyncio.run(listing(load(), lines=as_json))
-
-
-@switch.command("off")
-def switch_off(
-    name: _Name,
-    reason: Reason,
-    tenant: _Where = None,
-    lasts: _For = None,
-    drop: Annotated[
-        bool,
-        typer.Option("--drop", help="Settle the work as skipped instead of holding it; it is not run later."),
-    ] = False,
-    actor: Actor = None,
-) -> None:
-    """Holds an activity's work: nothing is lost, no attempt is made, the time to give up stands still."""
-    from commands.switches import put
-
-    settings = load()
-    where = known_tenant(settings, tenant)
-    asyncio.run(put(settings, "drop" if drop else "off", name, where, lasts, reason, actor))
-
-
-@switch.command("shadow")
-def switch_shadow(
-    name: _Name, reason: Reason, tenant: _Where = None, lasts: _For = None, actor: Actor = None
-) -> None:
-    """Records an activity's work as "shadow", would have run, without running it."""
-    from commands.switches import put
-
-    settings = load()
-    asyncio.run(put(settings, "shadow", name, known_tenant(settings, tenant), lasts, reason, actor))
-
-
-@switch.command("on")
-def switch_on(
-    name: _Name,
-    reason: Reason,
-    tenant: _Where = None,
-    rate: Annotated[
-        float, typer.Option(min=0.1, max=1000, help="How many people's held work is let go in a second.")
-    ] = 20.0,
-    actor: Actor = None,
-) -> None:
-    """Ends a switch and lets go what it held, at a limited rate and in each person's order."""
-    from commands.switches import end
-
-    settings = load()
-    asyncio.run(end(settings, name, known_tenant(settings, tenant), rate, reason, actor))
-
-
 @key.command("new")
 def key_new(
     role: Annotated[
@@ -336,32 +268,3 @@ def reconcile(
     from commands.reconcile import Asked, run
 
     asyncio.run(run(load(), tenant, Asked(dry_run, run_activities, removals, as_json)))
-
-
-@builds.command("list")
-def builds_list(as_json: AsJson = False) -> None:
-    """Lists the builds whose workers Temporal has seen, newest first."""
-    from commands.builds import listing
-
-    listing(load(), as_object=as_json)
-
-
-@builds.command("current")
-def builds_current(
-    build: Annotated[str, typer.Argument(help="A build, as `builds list` shows it.")],
-) -> None:
-    """Gives all tasks to a build from now on; with the build before, the way back."""
-    from commands.builds import current
-
-    current(load(), build)
-
-
-@builds.command("ramp")
-def builds_ramp(
-    build: Annotated[str, typer.Argument(help="A build, as `builds list` shows it.")],
-    percent: Annotated[float, typer.Option(min=0, max=100, help="Share of new runs.")],
-) -> None:
-    """Gives a share of new runs to a build, to see how it does."""
-    from commands.builds import ramping
-
-    ramping(load(), build, percent)

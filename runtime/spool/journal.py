@@ -192,11 +192,12 @@ class Journal:
             counts = self.state.read()
             if counts.first != segment:
                 return
+            path = self._segment(segment)
             if segment == counts.last:
-                if counts.offset >= counts.written:
+                # A file that somebody removed must not keep everything behind it for ever.
+                if counts.offset >= counts.written or not path.exists():
                     self._begin_anew(counts)
                 return
-            path = self._segment(segment)
             counts.octets = max(0, counts.octets - (path.stat().st_size if path.exists() else 0))
             path.unlink(missing_ok=True)
             counts.first, counts.offset = segment + 1, 0

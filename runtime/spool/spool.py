@@ -47,6 +47,7 @@ class Spool:
         if len(self._pending) >= _MOST_WAITING:
             raise NoRoom
         kept = asyncio.get_running_loop().create_future()
+        kept.add_done_callback(_seen)
         self._pending.append((Entry(text, at, places), kept))
         if self._writing is None:
             self._writing = asyncio.create_task(self._write())
@@ -91,3 +92,9 @@ class Spool:
     def _place(self, tenant: str, name: str) -> int:
         digest = hashlib.blake2b(f"{tenant}\x00{name}".encode(), key=self._salt, digest_size=4).digest()
         return int.from_bytes(digest, "little") % PLACES
+
+
+def _seen(kept: asyncio.Future[None]) -> None:
+    """Who waited may have left by now: that it went wrong is then nobody's to hear."""
+    if not kept.cancelled():
+        kept.exception()

@@ -32,6 +32,7 @@ async def _status(edge: Edge, tenant: str = "as100", **headers: str) -> int:
     if got.status_code == 403:
         assert got.headers["content-type"] == "application/problem+json"
         assert "127.0.0.1" not in got.text
+        assert "www-authenticate" not in got.headers  # another token would not help
     return got.status_code
 
 

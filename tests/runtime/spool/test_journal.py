@@ -125,6 +125,17 @@ def test_damage_in_the_middle_is_set_aside_and_the_rest_is_recorded(folder: Path
     assert not journal.state.waits
 
 
+def test_a_file_that_somebody_removed_does_not_keep_everything_for_ever(folder: Path) -> None:
+    journal = _open(folder)
+    journal.append([_entry("lost")])
+    [segment] = folder.glob("journal-*.spool")
+    segment.unlink()
+    assert list(_read_all(journal)) == []
+    assert not journal.state.waits
+    journal.append([_entry("next")])
+    assert list(_read_all(journal)) == [b"next"]
+
+
 def test_it_is_bounded_and_says_so(folder: Path) -> None:
     journal = _open(folder, most=2_000)
     for _ in range(12):

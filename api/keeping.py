@@ -1,0 +1,71 @@
+"""Keeps what is answered without the store, until it can be recorded: on this host's disk, else in memory."""
+
+import asyncio
+import logging
+
+from api.heard import Heard
+from api.spooled import Answer, Event, write
+from api.unrecorded import Late, Unrecorded
+from hooks.facts import platform_id
+from rules.normal import login as normal_login
+from runtime.spool import NoRoom, Spool
+
+log = logging.getLogger(__name__)
+
+_LOOK = 0.02
+"""Seconds between two looks whether something of a person is still in the spool."""
+_ON_DISK_WITHIN = 2.0
+"""Seconds for the spool's disk."""
+
+
+class Keeping:
+    """One per process. `spool` is None where there is none."""
+
+    def __init__(self, spool: Spool | None, unrecorded: Unrecorded) -> None:
+        self.spool = spool
+        self._unrecorded = unrecorded
+
+    @property
+    def waits(self) -> bool:
+        """Whether anything of this host waits on disk: then events queue behind it."""
+        return self.spool is not None and self.spool.waits
+
+    async def until_recorded(self, heard: Heard) -> None:
+        """Returns once nothing waits of the person that this is about. The caller bounds the time."""
+        if self.spool is None:
+            return
+        tenant, names = heard.caller.tenant, _names(heard)
+        # It may be another process that records: there is nothing here to be woken by.
+        while self.spool.waits and self.spool.waits_for(tenant, *names):  # noqa: ASYNC110
+            await asyncio.sleep(_LOOK)
+
+    async def event(self, heard: Heard, event: Event) -> None:
+        """On disk when this returns. Raises NoRoom, also where there is no spool."""
+        if self.spool is None:
+            raise NoRoom
+        await self._append(self.spool, heard, event)
+
+    async def answer(self, heard: Heard, late: Late) -> None:
+        """On disk, else in memory: a decision is given in any case."""
+        if self.spool is not None:
+            try:
+                await self._append(self.spool, heard, Answer.of(late))
+                return
+            except NoRoom:
+                pass
+        self._unrecorded.add(late)
+
+    async def _append(self, spool: Spool, heard: Heard, record: Event | Answer) -> None:
+        places = spool.places(heard.caller.tenant, *_names(heard))
+        try:
+            async with asyncio.timeout(_ON_DISK_WITHIN):
+                await spool.append(write(record), round(record.at.timestamp() * 1e6), places)
+        except (NoRoom, TimeoutError) as wrong:
+            log.error("spool: no room for %s (%s)", heard.receipt, type(wrong).__name__)
+            raise NoRoom from None
+
+
+def _names(heard: Heard) -> tuple[str | None, str | None]:
+    """What a person is found by in the spool."""
+    login, number = heard.user.get("login"), platform_id(heard.user)
+    return (normal_login(login) if isinstance(login, str) else None), number
