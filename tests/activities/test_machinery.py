@@ -2,10 +2,12 @@
 
 import json
 import uuid
+from collections.abc import Sequence
 from datetime import timedelta
 
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
+from temporalio.api.workflow.v1 import PendingActivityInfo
 from temporalio.client import Client, WorkflowExecutionStatus
 from temporalio.common import RawValue
 from temporalio.converter import PayloadConverter
@@ -122,9 +124,14 @@ async def _end_and_wait(person: Lifecycle, gone: Activity, coming: Activity) -> 
     await person.ring()
     await person.until(person.outcomes)
     assert await person.outcomes() == [(1, gone.name, "retired")]
-    description = await person.handle.describe()
-    assert description.status is WorkflowExecutionStatus.RUNNING
-    [pending] = description.raw_description.pending_activities
+
+    async def one_pending() -> Sequence[PendingActivityInfo] | None:
+        """The entry is there before Temporal has heard that its attempt is over: until then, both are pending."""
+        pending = (await person.handle.describe()).raw_description.pending_activities
+        return pending if len(pending) == 1 else None
+
+    [pending] = await person.until(one_pending)
+    assert (await person.handle.describe()).status is WorkflowExecutionStatus.RUNNING
     assert pending.activity_type.name == coming.name
     assert pending.last_failure.application_failure_info.type == "Unknown"
     history = json.dumps((await person.handle.fetch_history()).to_json_dict()) + str(pending)
