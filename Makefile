@@ -11,7 +11,7 @@ ENVIRONMENT := .venv/.synced
 RUN := .venv/bin/python -m
 
 .DEFAULT_GOAL := help
-.PHONY: help dev test check format bench bench-quick chaos chaos-long leakscan clean reset
+.PHONY: help dev test check format bench bench-quick chaos chaos-long leakscan fuzz clean reset
 
 help:  ## Lists these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -46,6 +46,9 @@ chaos-long: $(ENVIRONMENT)  ## The same with 20,000 hooks and 60 faults (25 minu
 
 leakscan: $(ENVIRONMENT)  ## Plays a story full of sentinels and looks for them in every byte that is left (1 minute)
 	@$(RUN) leakscan $(ARGS)
+
+fuzz: $(ENVIRONMENT)  ## Calls every surface at random 20,000 times, and grows inputs for 10 minutes; the last line is one JSON object
+	@$(RUN) fuzz $(ARGS)
 
 clean:  ## Removes caches; the environment and the data stay
 	@rm -rf .pytest_cache .ruff_cache .import_linter_cache .hypothesis

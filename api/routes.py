@@ -23,6 +23,7 @@ _RESPONSES: dict[int | str, dict[str, Any]] = {
 }
 _NAME = re.compile(r"[a-z][a-z0-9_-]{0,63}")
 """What a hook of tomorrow may be called, in small letters."""
+_TYPES: dict[type, str] = {str: "string", dict: "object", list: "array", bool: "boolean"}
 _SLASHES = re.compile(r"/{2,}")
 
 
@@ -60,13 +61,24 @@ def _add(app: FastAPI, path: str, hook: Hook, receiver: Receiver) -> None:
                 "required": True,
                 "content": {
                     "application/json": {
-                        "schema": {"type": "object"},
+                        "schema": _shape(hook),
                         "example": {"request": hook.sample} if hook.sample else {},
                     }
                 },
             },
         },
     )
+
+
+def _shape(hook: Hook) -> dict[str, Any]:
+    """What a body must have (see shape.py), as a JSON schema; whatever else it has is carried."""
+    if not hook.about_user:
+        return {"type": "object"}
+    login = {"type": "string", "pattern": r"\S"}
+    user = {"type": "object", "required": ["login"], "properties": {"login": login}}
+    own = {key: {"type": _TYPES[kind]} for key, kind in (hook.keys or {}).items()}
+    request = {"type": "object", "required": ["user", *own], "properties": {"user": user, **own}}
+    return {"type": "object", "required": ["request"], "properties": {"request": request}}
 
 
 class HookPaths:

@@ -95,10 +95,11 @@ class Stack:
             )
         return done.stdout
 
-    def key(self, role: str, tenant: str) -> str:
-        """A new key of the query API."""
+    def key(self, role: str, tenant: str | None) -> str:
+        """A new key of the query API, for one tenant or for all."""
+        whose = ["--tenant", tenant] if tenant else ["--all-tenants"]
         made = self.command(
-            "key", "new", "--role", role, "--tenant", tenant, "--label", "scan", "--reason", "scan", "--json"
+            "key", "new", "--role", role, *whose, "--label", "scan", "--reason", "scan", "--json"
         )
         return str(json.loads(made)["key"])
 
@@ -138,8 +139,8 @@ class Stack:
 
 
 @contextmanager
-def stack(sentinels: Sentinels) -> Generator[Stack]:
-    """A stack under .hookledger/ whose data go when it is left. Its keys are sentinels, too."""
+def stack(sentinels: Sentinels, more: str = "") -> Generator[Stack]:
+    """A stack under .hookledger/ whose data go when it is left. Its keys are sentinels, too. `more` is configuration."""
     home = ROOT / ".hookledger" / f"leakscan-{os.getpid()}"
     cluster.make(home.parent)
     pg = postgres.start(home, durable=True)
@@ -158,7 +159,7 @@ def stack(sentinels: Sentinels) -> Generator[Stack]:
                 processes.free_port(),
                 metrics,
             )
-            _configure(home, database, sentinels, metrics)
+            _configure(home, database, sentinels, metrics, more)
             made.command("migrate")
         except BaseException:
             server.stop()
@@ -172,7 +173,9 @@ def stack(sentinels: Sentinels) -> Generator[Stack]:
         shutil.rmtree(home, ignore_errors=True)
 
 
-def _configure(home: Path, database: Database, sentinels: Sentinels, metrics: dict[str, int]) -> None:
+def _configure(
+    home: Path, database: Database, sentinels: Sentinels, metrics: dict[str, int], more: str
+) -> None:
     """Secrets are files, as in production: the environment holds none."""
     keys = {"fingerprint.key": "fingerprint key", **{f"{t}.key": f"webhook key of {t}" for t in TENANTS}}
     keys |= {f"{t}.platform": f"platform token of {t}" for t in TENANTS}
@@ -191,7 +194,7 @@ def _configure(home: Path, database: Database, sentinels: Sentinels, metrics: di
     head = _HEAD
     for name, port in metrics.items():
         head = head.replace(f"{{{name}}}", str(port))
-    text = head + "".join(_TENANT.format(name=name) for name in TENANTS)
+    text = head + "".join(_TENANT.format(name=name) for name in TENANTS) + more
     (home / "hookledger.toml").write_text(text, encoding="utf-8")
 
 

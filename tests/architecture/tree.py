@@ -20,6 +20,7 @@ PACKAGES = (
     "commands",
     "dev",
     "decisions",
+    "fuzz",
     "hooks",
     "leakscan",
     "ledger",
