@@ -24,6 +24,8 @@ _RESPONSES: dict[int | str, dict[str, Any]] = {
 _NAME = re.compile(r"[a-z][a-z0-9_-]{0,63}")
 """What a hook of tomorrow may be called, in small letters."""
 _TYPES: dict[type, str] = {str: "string", dict: "object", list: "array", bool: "boolean"}
+_SLASH = b"%2f"
+"""A slash that is none to a proxy in front: no path of ours has it."""
 _SLASHES = re.compile(r"/{2,}")
 
 
@@ -97,7 +99,7 @@ class HookPaths:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
-            path = scope["path"]
+            path = scope["path"] if _SLASH not in scope["raw_path"].lower() else ""
             hook, name = self._hooks.get(path), ""
             if hook is None:
                 path, name = self._find(path)

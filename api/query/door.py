@@ -68,7 +68,8 @@ class Door:
 def _credential(authorization: str | None) -> str:
     if not authorization or authorization.isspace():
         raise NotLetIn("no_credential", "The call has no credential: send Authorization: Bearer with a key.")
-    scheme, _, credential = authorization.strip().partition(" ")
+    # Blanks as HTTP knows them (RFC 9110, 5.6.3): others are of the credential, and make it a wrong one.
+    scheme, _, credential = authorization.strip(" \t").partition(" ")
     if scheme.lower() != "bearer" or len(authorization) > _LONGEST:
         raise NotLetIn("no_credential", "The Authorization header must be Bearer with a key or a token.")
-    return credential.strip()
+    return credential.strip(" \t")

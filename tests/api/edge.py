@@ -12,10 +12,11 @@ from typing import Any
 
 import httpx
 import uvicorn
+from starlette.types import ASGIApp
 
 from api.app import make_app
 from api.auth import mint
-from api.listening import configured
+from api.listening import Listener, configured
 from api.routes import HookPaths
 from ledger.engine import Pool
 from settings import Settings, Store
@@ -78,24 +79,30 @@ def _raw(port: int, path: str) -> httpx.URL:
 
 
 @asynccontextmanager
-async def listen(settings: Settings) -> AsyncGenerator[Edge]:
-    """Serves a configuration until the block ends; then drains."""
+async def serving(app: ASGIApp, listener: Listener) -> AsyncGenerator[int]:
+    """Serves an application as in production, on any port, until the block ends; then drains."""
     # With its protocol named: asyncio sends small packets at once only on sockets that it knows to be TCP.
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    listener.bind(("127.0.0.1", 0))
-    port = listener.getsockname()[1]
-    app = make_app(settings)
-    server = _Server(configured(app, settings.api))
-    serving = asyncio.create_task(server.serve([listener]))
+    opened = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    opened.bind(("127.0.0.1", 0))
+    port = opened.getsockname()[1]
+    server = _Server(configured(app, listener))
+    serving = asyncio.create_task(server.serve([opened]))
     while not server.started:
         assert not serving.done(), "the edge did not start"
         await asyncio.sleep(0.01)
     try:
-        async with httpx.AsyncClient(trust_env=False, timeout=10) as http:
-            yield Edge(settings, port, http, app)
+        yield port
     finally:
         server.should_exit = True
         await serving
+
+
+@asynccontextmanager
+async def listen(settings: Settings) -> AsyncGenerator[Edge]:
+    """Serves the hooks of a configuration until the block ends."""
+    app = make_app(settings)
+    async with serving(app, settings.api) as port, httpx.AsyncClient(trust_env=False, timeout=10) as http:
+        yield Edge(settings, port, http, app)
 
 
 def configure(

@@ -9,14 +9,16 @@ from typing import Any
 import asyncpg
 import pytest
 
+from ledger.engine import open_pool
 from ledger.note import Signer
 from ledger.operate import Order, operate
+from ledger.receive import Note, receive
 from ledger.seal import Broken, count_waiting, seal, sealing
 from ledger.visit import visit
 from tests.conftest import TEMPLATE
 from tests.ledger.sealing import SIGNER, Ledger, connect, database
 from tests.ledger.test_importing import carry, write_people
-from tests.support import Servers
+from tests.support import Servers, delivery
 
 KEYS = [SIGNER.verifier]
 
@@ -84,6 +86,27 @@ async def test_several_sealers_seal_everything_once(ledger: Ledger) -> None:
 
     await asyncio.gather(*(sealer() for _ in range(3)))
     assert [number for number, _ in await _numbers(ledger)] == list(range(30))
+    assert (await ledger.verify()).findings == []
+
+
+async def test_thirty_two_writers_beside_a_sealer_leave_a_clean_ledger(ledger: Ledger) -> None:
+    """CASES 23: chains of hashes broke where writers raced; here they only queue."""
+    pool = await open_pool(ledger.store.model_copy(update={"pool_size": 16}), "writers")
+    notes = [Note("noted", "{}")] * 49
+
+    async def writer(number: int) -> None:
+        for _ in range(2):
+            await receive(pool, delivery(f"writer{number}", notes=notes))
+
+    async with sealing(ledger.store) as connection:
+        writing = asyncio.gather(*(writer(n) for n in range(32)))
+        while not writing.done():
+            await seal(connection, SIGNER, KEYS, 100)
+            await asyncio.sleep(0)
+        await writing
+    await pool.close()
+
+    assert await ledger.seal(most=1000) == 32 * 100
     assert (await ledger.verify()).findings == []
 
 

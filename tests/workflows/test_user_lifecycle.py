@@ -2,8 +2,10 @@
 
 import asyncio
 import json
+import uuid
 from collections.abc import Awaitable, Callable
 from typing import Any, cast
+from unittest.mock import Mock
 
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -12,9 +14,12 @@ from temporalio.exceptions import ApplicationError
 
 from activities import _bind
 from ledger import operate
+from ledger.engine import open_pool
+from runtime.sweep import Sweep
+from settings import Settings
 from tests.support import rows
 from tests.workflows.examples import several
-from tests.workflows.lifecycle import Lifecycle
+from tests.workflows.lifecycle import Lifecycle, lifecycle
 
 COMPLETED, FAILED = WorkflowExecutionStatus.COMPLETED, WorkflowExecutionStatus.FAILED
 
@@ -171,6 +176,17 @@ async def test_a_lost_ring_is_made_up_by_the_sweep(person: Lifecycle) -> None:
     assert await person.sweep.round() >= 1
     assert await person.ended() is COMPLETED
     assert await person.outcomes() == [(1, "badge", "done")]
+
+
+async def test_the_first_hook_ever_waits_for_the_first_worker(settings: Settings, client: Client) -> None:
+    pool = await open_pool(settings.store, "test")
+    early = Lifecycle(client, pool, settings, Mock(spec=Sweep), f"u{uuid.uuid4().hex[:10]}", [])
+    await early.send("badge")
+    assert (await early.handle.describe()).status is WorkflowExecutionStatus.RUNNING
+    async with lifecycle(settings, client):
+        assert await early.ended() is COMPLETED
+    assert await early.outcomes() == [(1, "badge", "done")]
+    await pool.close()
 
 
 async def test_a_terminated_run_is_picked_up(person: Lifecycle) -> None:

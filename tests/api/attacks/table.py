@@ -8,7 +8,7 @@ import base64
 import json
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 import jwt
@@ -219,6 +219,8 @@ METHODS = [
             "/health/../webhookx/changePassword",
             "/webhook.php/changePassword",
             "/docs/../../etc/passwd",
+            "/webhook%2FchangePassword",
+            "/webhook/%2fchangePassword",
         )
     ),
     _headers("X-Original-URL", "ASVS 4.1.3", (404,), *_GOOD, "X-Original-URL: /webhook/changePassword", "X-Rewrite-URL: /webhook/changePassword", path="/nothing"),
@@ -267,3 +269,33 @@ ALL: dict[str, list[Attack]] = {
     "Methods and paths": METHODS,
     "Bodies": BODIES,
 }
+
+
+def _asked(attack: Attack) -> Attack:
+    """The same at the listener of questions, whose bearers are keys."""
+
+    def send(given: Given) -> bytes:
+        return attack.send(given).replace(b" /webhook/changePassword", b" /ledger/keys", 1)
+
+    # A body may be shorter there, and one of good JSON that is no question is 422.
+    answers = (*attack.answers, 413, 422) if 400 in attack.answers and attack in BODIES else attack.answers
+    return replace(attack, answers=answers, send=send)
+
+
+KEYS = [
+    _token("a token of the platform", "RFC 8725 §3.8", lambda g: signed(g.key)),
+    _token("a key without its last character", "ASVS 11.4.1", lambda g: g.token[:-1]),
+    _token("a key in capitals", "ASVS 6.3.1", lambda g: g.token.upper()),
+    _token("a key with a character more", "ASVS 6.3.1", lambda g: g.token + "a"),
+    _token("another key's checksum", "ASVS 6.3.1", lambda g: g.token[:-6] + "aaaaaa"),
+    _token("a key with NUL behind it, as %00", "ASVS 2.2.1", lambda g: g.token + "%00"),
+    _token("a key of 9,000 characters", "ASVS 4.2.5", lambda g: g.token + "a" * 9_000),
+]  # fmt: skip
+
+OF_THE_LEDGER: dict[str, list[Attack]] = {
+    "Keys": [_asked(attack) for attack in KEYS],
+    "Where the key is": [_asked(attack) for attack in BEARERS],
+    "The message": [_asked(attack) for attack in MESSAGES if 200 not in attack.answers],
+    "Bodies": [_asked(attack) for attack in BODIES],
+}
+"""The listener of questions: the same attacks, and those on its keys."""

@@ -1,16 +1,13 @@
 """The listener of questions on loopback, and keys to ask it with."""
 
-import asyncio
-import socket
-from collections.abc import AsyncGenerator, Generator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import httpx
-import uvicorn
 from fastapi import FastAPI
 
 from api.query.app import make_query_app
@@ -20,6 +17,7 @@ from ledger.visit import visit
 from runtime.deeds import order
 from settings import Settings, Store
 from settings.query import Role
+from tests.api.edge import serving
 from tests.support import write_configuration
 
 TWO_TENANTS = """
@@ -34,14 +32,6 @@ def configure(directory: Path, store: Store, query: str = "") -> Settings:
     """Tenants as100 and as200; `query` is the whole table `[query]`."""
     (directory / "as200.key").write_text(f"as200 {'k' * 48}")
     return write_configuration(directory, store, f"[query]\n{query}\n{TWO_TENANTS}")
-
-
-class _Server(uvicorn.Server):
-    """Leaves the test run's own signal handlers alone."""
-
-    @contextmanager
-    def capture_signals(self) -> Generator[None]:
-        yield
 
 
 @dataclass(frozen=True)
@@ -69,31 +59,11 @@ class Desk:
 @asynccontextmanager
 async def listen(settings: Settings) -> AsyncGenerator[Desk]:
     """Serves a configuration until the block ends."""
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    listener.bind(("127.0.0.1", 0))
-    port = listener.getsockname()[1]
     app = make_query_app(settings)
-    server = _Server(
-        uvicorn.Config(
-            app,
-            http="httptools",
-            lifespan="on",
-            access_log=False,
-            log_config=None,
-            timeout_graceful_shutdown=5,
-        )
-    )
-    serving = asyncio.create_task(server.serve([listener]))
-    while not server.started:
-        assert not serving.done(), "the listener did not start"
-        await asyncio.sleep(0.01)
-    try:
+    async with serving(app, settings.query) as port:
         base = f"http://127.0.0.1:{port}"
         async with httpx.AsyncClient(trust_env=False, timeout=20, base_url=base) as http:
             yield Desk(settings, port, http, app)
-    finally:
-        server.should_exit = True
-        await serving
 
 
 async def make(
