@@ -124,17 +124,21 @@ async def judge(
         await ledger.close()
 
 
-async def _until_settled(ledger: Any, stack: Stack, within: float = 240.0) -> None:
-    until = time.monotonic() + within
+async def _until_settled(ledger: Any, stack: Stack, patience: float = 240.0) -> None:
+    """Raises ChaosError when nothing has settled for so many seconds: how long all of it takes is the machine's matter."""
+    least, until = None, time.monotonic() + patience
     while True:
         stack.check()
         spooled = sum(size.stat().st_size for size in (stack.home / "spool").rglob("*.spool"))
-        left = await ledger.fetchval(_OPEN)
-        if not left and not spooled:
+        left = (await ledger.fetchval(_OPEN), spooled)
+        if left == (0, 0):
             return
+        if least is None or min(left, least) != least:
+            least, until = left, time.monotonic() + patience
         if time.monotonic() > until:
             raise ChaosError(
-                f"{left} pieces of work and {spooled} bytes in the spool are still open after {within:.0f} s"
+                f"{left[0]} pieces of work and {spooled} bytes in the spool are still open, and nothing has settled"
+                f" for {patience:.0f} s"
             )
         await asyncio.sleep(0.5)
 

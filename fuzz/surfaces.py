@@ -2,6 +2,7 @@
 
 import itertools
 import logging
+import time
 import warnings
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
@@ -28,6 +29,8 @@ burst = 1000
 """
 """Else most answers would be 429."""
 _TIME_OUT = 60.0
+_LIFE = 6 * 3600
+"""Seconds that the platform's tokens live: longer than all calls take."""
 
 
 @dataclass
@@ -88,7 +91,8 @@ def _surfaces(running: Stack, sentinels: Sentinels) -> Iterator[Surface]:
     teller = Teller(running, Told(sentinels))
     for _ in range(_PEOPLE):
         teller.life()
-    tokens = [teller.token(tenant) for tenant in TENANTS]
+    until = int(time.time()) + _LIFE
+    tokens = [teller.token(tenant, exp=until) for tenant in TENANTS]
     keys = [
         running.key("admin", None),
         running.key("operator", TENANTS[0]),
