@@ -126,15 +126,15 @@ async def judge(
 
 async def _until_settled(ledger: Any, stack: Stack, patience: float = 240.0) -> None:
     """Raises ChaosError when nothing has settled for so many seconds: how long all of it takes is the machine's matter."""
-    least, until = None, time.monotonic() + patience
+    before, until = None, time.monotonic() + patience
     while True:
         stack.check()
         spooled = sum(size.stat().st_size for size in (stack.home / "spool").rglob("*.spool"))
         left = (await ledger.fetchval(_OPEN), spooled)
         if left == (0, 0):
             return
-        if least is None or min(left, least) != least:
-            least, until = left, time.monotonic() + patience
+        if left != before:
+            before, until = left, time.monotonic() + patience
         if time.monotonic() > until:
             raise ChaosError(
                 f"{left[0]} pieces of work and {spooled} bytes in the spool are still open, and nothing has settled"
