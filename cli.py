@@ -1,6 +1,7 @@
 """The command `./hookledger`: its commands by panel; each imports what it needs when it is called."""
 
 import asyncio
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -189,5 +190,17 @@ def simulate(context: typer.Context) -> None:
     alone(args=context.args, prog_name="./hookledger simulate")
 
 
+def main() -> None:
+    """Runs a command. Where it has spoken to Temporal, the process leaves as the servers do: see leave()."""
+    try:
+        app(prog_name="./hookledger")
+    except SystemExit as ended:
+        if "temporalio" not in sys.modules or not isinstance(ended.code, int):
+            raise
+        from runtime.shutdown import leave
+
+        leave(ended.code)
+
+
 if __name__ == "__main__":
-    app(prog_name="./hookledger")
+    main()

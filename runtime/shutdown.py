@@ -1,6 +1,7 @@
 """Turns SIGTERM and SIGINT into an event, so that processes drain instead of dying."""
 
 import asyncio
+import contextlib
 import os
 import signal
 import sys
@@ -23,6 +24,7 @@ def stop_event() -> asyncio.Event:
 
 def leave(code: int) -> None:
     """Ends the process after it has drained: the Temporal SDK can abort at interpreter finalisation."""
-    sys.stdout.flush()
+    with contextlib.suppress(BrokenPipeError):  # whoever read has gone
+        sys.stdout.flush()
     sys.stderr.flush()
     os._exit(code)

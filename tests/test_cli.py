@@ -1,5 +1,7 @@
 """The command itself: its help, the configuration it reads, and what it hands on."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -7,6 +9,7 @@ from typer.testing import CliRunner
 
 from cli import app
 from settings import Settings
+from tests.architecture.tree import ROOT
 
 COMMANDS = [
     ("api",),
@@ -103,3 +106,20 @@ def test_simulate_hands_its_options_on(runner: CliRunner, tmp_path: Path) -> Non
 
     assert result.exit_code == 2
     assert "no secret can be read" in result.stderr
+
+
+def test_a_command_that_spoke_to_temporal_leaves_before_the_interpreter_ends() -> None:
+    """Its SDK can abort there, and a deed that was done would end with the wrong exit code."""
+    script = (
+        "import atexit, runpy, sys, temporalio.client\n"
+        "atexit.register(print, 'the interpreter ended')\n"
+        "sys.argv = ['hookledger', '--help']\n"
+        "runpy.run_path('cli.py', run_name='__main__')\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "Usage" in done.stdout
+    assert "the interpreter ended" not in done.stdout
