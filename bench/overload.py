@@ -27,6 +27,8 @@ _EVENT, _DECISION = "postProvision", "validateUser"
 _ASKING = ("--connections", "4", "--pause", "0.1")
 """Not quite 40 decisions a second."""
 _IDLE_SECONDS = 15.0
+_WORK_OFF_SECONDS = 60.0
+_UNSETTLED = "SELECT count(*) FROM work WHERE settled_at IS NULL"
 _LEAST_SAMPLES = 100
 """Of decisions in a round, else its p99 would be a single answer's."""
 _LOOK = 0.25
@@ -35,7 +37,10 @@ _LOOK = 0.25
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """The last line. `lost`: events that were answered 200 but are not in the ledger, and those without an answer."""
+    """The last line. `lost`: events that were answered 200 but are not in the ledger, and those without an answer.
+
+    `backlogs`: work that the worker still had when decisions were asked alone: an idle that was none makes ratios small.
+    """
 
     hooks: int
     answered: int
@@ -48,7 +53,9 @@ class Figures:
     decision_p99_idle_ms: float
     decision_p99_storm_ms: float
     p99_ratio: float
-    p99_ratios: list[float]
+    p99s_idle_ms: list[float]
+    p99s_storm_ms: list[float]
+    backlogs: list[int]
     rounds: int
     lost: int
 
@@ -69,6 +76,7 @@ class _Book:
     broken: int = 0
     idle: list[float] = field(default_factory=list[float])
     storm: list[float] = field(default_factory=list[float])
+    backlogs: list[int] = field(default_factory=list[int])
 
     def note(self, got: dict[str, Any], count: int) -> None:
         """A storm's figures. Raises BenchError for an answer that is neither good nor an invitation to come again."""
@@ -98,7 +106,7 @@ def measure(hooks: int, rounds: int, connections: int) -> Figures:
                 _round(one, api, book, number, (hooks - first) // rounds, connections)
                 say(f"the api has {_memory_mb(api):.0f} MB")
             ended_mb = _memory_mb(api)
-        lost = book.broken + book.answered - _stored(one, api)
+        lost = book.broken + book.answered - _stored(one, api, _EVENT)
     ratios = [s / i for i, s in zip(book.idle, book.storm, strict=True)]
     return Figures(
         hooks=book.hooks,
@@ -112,7 +120,9 @@ def measure(hooks: int, rounds: int, connections: int) -> Figures:
         decision_p99_idle_ms=round(median(book.idle), 2),
         decision_p99_storm_ms=round(median(book.storm), 2),
         p99_ratio=round(median(ratios), 2),
-        p99_ratios=[round(r, 2) for r in ratios],
+        p99s_idle_ms=[round(p99, 1) for p99 in book.idle],
+        p99s_storm_ms=[round(p99, 1) for p99 in book.storm],
+        backlogs=book.backlogs,
         rounds=rounds,
         lost=lost,
     )
@@ -124,6 +134,7 @@ def say(words: str) -> None:
 
 
 def _round(one: Stack, api: Served, book: _Book, number: int, count: int, connections: int) -> None:
+    book.backlogs.append(_worked_off(one, api))
     with _asked(one, api, 900 + number) as idle:
         time.sleep(_IDLE_SECONDS)
     with _asked(one, api, 800 + number) as during:
@@ -133,9 +144,19 @@ def _round(one: Stack, api: Served, book: _Book, number: int, count: int, connec
     book.storm.append(_p99(ms for at, ms in during if got["first_at"] < at - ms / 1000 <= got["last_at"]))
     speed = got["hooks"] / (got["last_at"] - got["first_at"])
     say(
-        f"round {number + 1}: decisions' p99 {book.idle[-1]:.1f} ms idle, {book.storm[-1]:.1f} ms beside"
-        f" {speed:.0f} hooks a second, {got['turned_away']} turned away"
+        f"round {number + 1}: decisions' p99 {book.idle[-1]:.1f} ms idle (backlog {book.backlogs[-1]}),"
+        f" {book.storm[-1]:.1f} ms beside {speed:.0f} hooks a second, {got['turned_away']} turned away"
     )
+
+
+def _worked_off(one: Stack, api: Served) -> int:
+    """Work that is still there after the worker had some time for it."""
+    until = time.monotonic() + _WORK_OFF_SECONDS
+    while True:
+        unsettled = int(one.postgres.sql(_UNSETTLED, api.database.name))
+        if not unsettled or time.monotonic() > until:
+            return unsettled
+        time.sleep(1.0)
 
 
 def _p99(values: Generator[float]) -> float:
@@ -159,11 +180,12 @@ def _events(one: Stack, api: Served, seed: int, count: int, connections: int) ->
 def _asked(one: Stack, api: Served, seed: int) -> Generator[list[tuple[float, float]]]:
     """Decisions are asked for while the block runs; then the list has when each answer came, after how many ms."""
     samples: list[tuple[float, float]] = []
-    options = (*_ASKING, "--count", "20000", "--samples", "--seed", str(seed))
-    command = one.load_command(_DECISION, api.port, *options)
+    options = (*_ASKING, "--count", "20000", "--seconds", "3600", "--samples", "--seed", str(seed))
+    command, before = one.load_command(_DECISION, api.port, *options), _stored(one, api, _DECISION)
     with subprocess.Popen(command, env=one.environment, stdout=subprocess.PIPE, text=True) as process:
         try:
-            time.sleep(3.0)  # its requests are made before the first is sent
+            while _stored(one, api, _DECISION) == before and process.poll() is None:
+                time.sleep(0.2)  # its requests are made before the first is sent
             yield samples
         finally:
             process.send_signal(signal.SIGTERM)
@@ -197,8 +219,8 @@ def _memory_mb(api: Served) -> float:
     return psutil.Process(api.process.pid).memory_info().rss / 1e6
 
 
-def _stored(one: Stack, api: Served) -> int:
-    query = f"SELECT count(*) FROM deliveries WHERE hook = '{_EVENT}'"
+def _stored(one: Stack, api: Served, hook: str) -> int:
+    query = f"SELECT count(*) FROM deliveries WHERE hook = '{hook}'"
     return int(one.postgres.sql(query, api.database.name))
 
 
