@@ -27,8 +27,6 @@ _EVENT, _DECISION = "postProvision", "validateUser"
 _ASKING = ("--connections", "4", "--pause", "0.1")
 """Not quite 40 decisions a second."""
 _IDLE_SECONDS = 15.0
-_WORK_OFF_SECONDS = 60.0
-_UNSETTLED = "SELECT count(*) FROM work WHERE settled_at IS NULL"
 _LEAST_SAMPLES = 100
 """Of decisions in a round, else its p99 would be a single answer's."""
 _LOOK = 0.25
@@ -37,10 +35,7 @@ _LOOK = 0.25
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """The last line. `lost`: events that were answered 200 but are not in the ledger, and those without an answer.
-
-    `backlogs`: work that the worker still had when decisions were asked alone: an idle that was none makes ratios small.
-    """
+    """The last line. `lost`: events that were answered 200 but are not in the ledger, and those without an answer."""
 
     hooks: int
     answered: int
@@ -55,7 +50,6 @@ class Figures:
     p99_ratio: float
     p99s_idle_ms: list[float]
     p99s_storm_ms: list[float]
-    backlogs: list[int]
     rounds: int
     lost: int
 
@@ -76,7 +70,6 @@ class _Book:
     broken: int = 0
     idle: list[float] = field(default_factory=list[float])
     storm: list[float] = field(default_factory=list[float])
-    backlogs: list[int] = field(default_factory=list[int])
 
     def note(self, got: dict[str, Any], count: int) -> None:
         """A storm's figures. Raises BenchError for an answer that is neither good nor an invitation to come again."""
@@ -96,6 +89,7 @@ def measure(hooks: int, rounds: int, connections: int) -> Figures:
     with stack() as one:
         api = one.hookledger("overload")
         one.hookledger_worker(api)
+        worker = one.running[-1]
         with _watched(api) as memory:
             first = min(FIRST, hooks)
             say(f"the first {first:,} hooks")
@@ -103,7 +97,9 @@ def measure(hooks: int, rounds: int, connections: int) -> Figures:
             began_mb = _memory_mb(api)
             say(f"the api has {began_mb:.0f} MB; {book.answered / book.seconds:.0f} hooks a second")
             for number in range(rounds):
-                _round(one, api, book, number, (hooks - first) // rounds, connections)
+                with _held(worker):
+                    _alone(one, api, book, number)
+                _beside(one, api, book, number, (hooks - first) // rounds, connections)
                 say(f"the api has {_memory_mb(api):.0f} MB")
             ended_mb = _memory_mb(api)
         lost = book.broken + book.answered - _stored(one, api, _EVENT)
@@ -122,7 +118,6 @@ def measure(hooks: int, rounds: int, connections: int) -> Figures:
         p99_ratio=round(median(ratios), 2),
         p99s_idle_ms=[round(p99, 1) for p99 in book.idle],
         p99s_storm_ms=[round(p99, 1) for p99 in book.storm],
-        backlogs=book.backlogs,
         rounds=rounds,
         lost=lost,
     )
@@ -133,30 +128,35 @@ def say(words: str) -> None:
     print(words, file=sys.stderr, flush=True)
 
 
-def _round(one: Stack, api: Served, book: _Book, number: int, count: int, connections: int) -> None:
-    book.backlogs.append(_worked_off(one, api))
+@contextmanager
+def _held(worker: subprocess.Popen[bytes]) -> Generator[None]:
+    """Its backlog of one storm would make what is called idle busy, and so the next storm look harmless."""
+    worker.send_signal(signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        worker.send_signal(signal.SIGCONT)
+
+
+def _alone(one: Stack, api: Served, book: _Book, number: int) -> None:
+    """Decisions without a storm."""
     with _asked(one, api, 900 + number) as idle:
         time.sleep(_IDLE_SECONDS)
+    book.idle.append(_p99(ms for _, ms in idle))
+    say(f"round {number + 1}: decisions' p99 {book.idle[-1]:.1f} ms idle, of {len(idle)}")
+
+
+def _beside(one: Stack, api: Served, book: _Book, number: int, count: int, connections: int) -> None:
+    """The same with a storm of so many."""
     with _asked(one, api, 800 + number) as during:
         got = _events(one, api, 10 + number, count, connections)
     book.note(got, count)
-    book.idle.append(_p99(ms for _, ms in idle))
     book.storm.append(_p99(ms for at, ms in during if got["first_at"] < at - ms / 1000 <= got["last_at"]))
     speed = got["hooks"] / (got["last_at"] - got["first_at"])
     say(
-        f"round {number + 1}: decisions' p99 {book.idle[-1]:.1f} ms idle (backlog {book.backlogs[-1]}),"
-        f" {book.storm[-1]:.1f} ms beside {speed:.0f} hooks a second, {got['turned_away']} turned away"
+        f"round {number + 1}: decisions' p99 {book.storm[-1]:.1f} ms beside {speed:.0f} hooks a second,"
+        f" {got['turned_away']} turned away"
     )
-
-
-def _worked_off(one: Stack, api: Served) -> int:
-    """Work that is still there after the worker had some time for it."""
-    until = time.monotonic() + _WORK_OFF_SECONDS
-    while True:
-        unsettled = int(one.postgres.sql(_UNSETTLED, api.database.name))
-        if not unsettled or time.monotonic() > until:
-            return unsettled
-        time.sleep(1.0)
 
 
 def _p99(values: Generator[float]) -> float:
@@ -180,7 +180,7 @@ def _events(one: Stack, api: Served, seed: int, count: int, connections: int) ->
 def _asked(one: Stack, api: Served, seed: int) -> Generator[list[tuple[float, float]]]:
     """Decisions are asked for while the block runs; then the list has when each answer came, after how many ms."""
     samples: list[tuple[float, float]] = []
-    options = (*_ASKING, "--count", "20000", "--seconds", "3600", "--samples", "--seed", str(seed))
+    options = (*_ASKING, "--count", "10000", "--seconds", "3600", "--samples", "--seed", str(seed))
     command, before = one.load_command(_DECISION, api.port, *options), _stored(one, api, _DECISION)
     with subprocess.Popen(command, env=one.environment, stdout=subprocess.PIPE, text=True) as process:
         try:
