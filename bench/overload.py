@@ -82,14 +82,15 @@ class _Book:
         self.seconds += got["last_at"] - got["first_at"]
 
 
-def measure(hooks: int, rounds: int, connections: int) -> Figures:
+def measure(hooks: int, rounds: int, connections: int, *, with_worker: bool = True) -> Figures:
     """The first 10,000 hooks, then the rest in rounds: decisions alone, decisions beside a storm."""
     book = _Book()
-    say("starting Postgres, Temporal, an api, a worker")
+    say("starting Postgres, Temporal, an api" + ", a worker" * with_worker)
     with stack() as one:
         api = one.hookledger("overload")
-        one.hookledger_worker(api)
-        worker = one.running[-1]
+        if with_worker:
+            one.hookledger_worker(api)
+        worker = one.running[-1] if with_worker else None
         with _watched(api) as memory:
             first = min(FIRST, hooks)
             say(f"the first {first:,} hooks")
@@ -129,8 +130,11 @@ def say(words: str) -> None:
 
 
 @contextmanager
-def _held(worker: subprocess.Popen[bytes]) -> Generator[None]:
+def _held(worker: subprocess.Popen[bytes] | None) -> Generator[None]:
     """Its backlog of one storm would make what is called idle busy, and so the next storm look harmless."""
+    if worker is None:
+        yield
+        return
     worker.send_signal(signal.SIGSTOP)
     try:
         yield
@@ -228,10 +232,13 @@ def main(
     hooks: Annotated[int, typer.Option(min=5_000, help="Events in all.")] = 200_000,
     rounds: Annotated[int, typer.Option(min=1, help="Storms after the first 10,000.")] = 5,
     connections: Annotated[int, typer.Option(min=1, help="Of a storm.")] = 64,
+    worker: Annotated[
+        bool, typer.Option(help="With a worker, which shares the processor with the api.")
+    ] = True,
 ) -> None:
     """Storms the api with events while it is asked for decisions; the last line is one JSON object."""
     try:
-        figures = measure(hooks, rounds, connections)
+        figures = measure(hooks, rounds, connections, with_worker=worker)
     except (BenchError, StackError) as wrong:
         say(str(wrong))
         raise typer.Exit(2) from None
