@@ -11,7 +11,7 @@ ENVIRONMENT := .venv/.synced
 RUN := .venv/bin/python -m
 
 .DEFAULT_GOAL := help
-.PHONY: help dev test check format bench bench-quick chaos chaos-long leakscan fuzz clean reset
+.PHONY: help dev test check format bench bench-quick storm chaos chaos-long leakscan fuzz clean reset
 
 help:  ## Lists these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -37,6 +37,9 @@ bench: $(ENVIRONMENT)  ## Measures against the bare references; the last line is
 
 bench-quick: $(ENVIRONMENT)  ## Races and storms in under a minute, with wider noise
 	@$(RUN) bench --quick $(ARGS)
+
+storm: $(ENVIRONMENT)  ## Storms an api with 200,000 events while it is asked for decisions; the last line is one JSON object
+	@$(RUN) bench.overload $(ARGS)
 
 chaos: $(ENVIRONMENT)  ## Breaks everything at random under 2,000 hooks (5 minutes); the last line is one JSON object
 	@$(RUN) chaos $(ARGS)

@@ -2,10 +2,14 @@
 
 import asyncio
 import contextlib
+import time
 from collections import OrderedDict, deque
 from collections.abc import Mapping
 
 from settings import Tenant
+
+_HEEDED = 1.0
+"""Seconds for which a decision keeps events to half of the connections."""
 
 
 class Full(Exception):
@@ -26,13 +30,16 @@ class _Share:
 class Admission:
     """Counters of one event loop; where nobody has to wait it costs two additions.
 
-    Events of all tenants together leave one connection to decisions. Who waits is let in as others leave: decisions
+    Events of all tenants together leave one connection to decisions, and half of all while decisions are being asked
+    for: what events have under way is what a decision shares the store with. Who waits is let in as others leave: decisions
     first, then events, among tenants in turn, of one tenant in the order in which they came.
     """
 
     def __init__(self, size: int, tenants: Mapping[str, Tenant]) -> None:
         self._size = size
         self._events = max(1, size - 1)
+        self._stepped_back = max(1, size // 2)
+        self._heeded_until = 0.0
         self._busy = 0
         self._busy_events = 0
         self._shares: tuple[dict[str, _Share], dict[str, _Share]] = ({}, {})
@@ -57,6 +64,8 @@ class Admission:
 
     def enter(self, tenant: str, decision: bool) -> bool:
         """Takes a place if one is free and nobody waits for it."""
+        if decision:
+            self._heeded_until = time.monotonic() + _HEEDED
         share = self._shares[decision][tenant]
         if share.waiting or not self._free(share, decision):
             return False
@@ -98,8 +107,11 @@ class Admission:
         return (
             share.busy < share.most
             and self._busy < self._size
-            and (decision or self._busy_events < self._events)
+            and (decision or self._busy_events < self._most_events())
         )
+
+    def _most_events(self) -> int:
+        return self._stepped_back if time.monotonic() < self._heeded_until else self._events
 
     def _take(self, share: _Share, decision: bool) -> None:
         share.busy += 1

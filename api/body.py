@@ -37,8 +37,37 @@ _decoder = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_constant,
 _encoder = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
 
 
-async def read(headers: Mapping[bytes, bytes], receive: Receive, most: int) -> bytes:
-    """The raw body. Raises Problem: 413, 415, or 400 for a body cut short."""
+SMALL = 65_536
+"""Octets of a body that every caller may have. The platform's have some thousand."""
+_LARGE_ONES = 32 * 1024 * 1024
+"""Octets of all larger bodies together."""
+
+
+class Shelf:
+    """Places for large bodies, of all calls of a process: read as objects, each needs many times its octets."""
+
+    def __init__(self, most: int) -> None:
+        self.free = max(1, _LARGE_ONES // most)
+
+    def take(self) -> None:
+        """Raises Problem if no place is free."""
+        if not self.free:
+            words = "So many large bodies are under way that this one was not read."
+            raise Problem(503, "too_many_large", words, {"Retry-After": "2"})
+        self.free -= 1
+
+    def give_back(self) -> None:
+        """When the call is over."""
+        self.free += 1
+
+
+async def read(
+    headers: Mapping[bytes, bytes], receive: Receive, most: int, shelf: Shelf | None = None
+) -> bytes:
+    """The raw body. Raises Problem: 413, 415, 503, or 400 for a body cut short.
+
+    One that is larger than SMALL has a place on the shelf, which the caller gives back.
+    """
     kind = headers.get(b"content-type", b"")
     if kind != b"application/json" and kind.partition(b";")[0].strip().lower() != b"application/json":
         raise Problem(415, "not_json", "The body must be sent as application/json.")
@@ -47,20 +76,28 @@ async def read(headers: Mapping[bytes, bytes], receive: Receive, most: int) -> b
     length = headers.get(b"content-length", b"0")
     if length.isdigit() and int(length) > most:
         raise _too_large(most)
-    return await _collect(receive, most)
+    return await _collect(receive, most, shelf)
 
 
-async def _collect(receive: Receive, most: int) -> bytes:
-    body = b""
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise Problem(400, "cut_short", "The connection ended before the body did.")
-        body += message.get("body", b"")
-        if len(body) > most:
-            raise _too_large(most)
-        if not message.get("more_body"):
-            return body
+async def _collect(receive: Receive, most: int, shelf: Shelf | None) -> bytes:
+    body, shelved = b"", None
+    try:
+        while True:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                raise Problem(400, "cut_short", "The connection ended before the body did.")
+            body += message.get("body", b"")
+            if len(body) > most:
+                raise _too_large(most)
+            if len(body) > SMALL and shelf is not None and shelved is None:
+                shelf.take()
+                shelved = shelf
+            if not message.get("more_body"):
+                shelved = None  # the caller's from now on
+                return body
+    finally:
+        if shelved is not None:
+            shelved.give_back()
 
 
 def _too_large(most: int) -> Problem:

@@ -33,6 +33,8 @@ class Listener(Protocol):
     def tls(self) -> Tls | None: ...
     @property
     def forwarded_allow_ips(self) -> str: ...
+    @property
+    def most_connections(self) -> int: ...
 
 
 class Server(uvicorn.Server):
@@ -65,6 +67,7 @@ def configured(
         ssl_cert_reqs=ssl.CERT_REQUIRED if listener.tls and listener.tls.client_ca else ssl.CERT_NONE,
         timeout_graceful_shutdown=_GRACE,
         timeout_keep_alive=30,
+        limit_concurrency=listener.most_connections,
         backlog=2048,
     )
 

@@ -66,6 +66,8 @@ class _Course:
     """Had its turn late: that its time is over tells nothing of the store, either."""
     tenant: str = ""
     outcome: str = "turned away"
+    shelved: bool = False
+    """Has a place among the large bodies."""
 
 
 T = TypeVar("T")
@@ -106,6 +108,7 @@ class Receiver:
         self.keeping = Keeping(spool, self.unrecorded)
         self.admission = Admission(settings.store.pool_size, settings.tenants)
         self._patience = settings.api.deadline * _SAID_IN_TIME
+        self._shelf = bodies.Shelf(settings.api.max_body)
 
     def use(self, settings: Settings, policies: Mapping[str, Policy]) -> None:
         """Decides by other rules, and lets in by other keys, from the next call on. Raises ConfigError."""
@@ -143,6 +146,8 @@ class Receiver:
             return respond(Problem(500, "fault", "Something went wrong here; see the log."), str(receipt))
         finally:
             self.bell.answering -= 1
+            if course.shelved:
+                self._shelf.give_back()
 
     async def _answer(
         self, hook: Hook, request: Request, receipt: UUID, name: str, course: _Course
@@ -157,7 +162,7 @@ class Receiver:
                     self._let_in(request, self.settings.tenants[caller.tenant].allow, caller.tenant)
                     course.tenant = caller.tenant
                     about.set({"receipt": receipt, "hook": hook.name, "tenant": caller.tenant})
-                    heard = await self._hear(hook, name, receipt, caller, headers, request.receive)
+                    heard = await self._hear(hook, name, receipt, caller, headers, request.receive, course)
                     return await self._rule(heard, course)
             except TimeoutError:
                 if heard is None:
@@ -193,8 +198,10 @@ class Receiver:
         caller: Caller,
         headers: Mapping[bytes, bytes],
         receive: Receive,
+        course: _Course,
     ) -> Heard:
-        raw = await bodies.read(headers, receive, self.settings.api.max_body)
+        raw = await bodies.read(headers, receive, self.settings.api.max_body, self._shelf)
+        course.shelved = len(raw) > bodies.SMALL
         whole = bodies.parse(raw)
         inner = request_of(hook, whole)
         tenant = self.settings.tenants[caller.tenant]

@@ -39,6 +39,8 @@ class Figures:
     p50_ms: float
     p99_ms: float
     non_2xx: int
+    turned_away: int
+    """Those of them that were told to come again: 429 and 503."""
     refused: int
     broken: int
     """Requests that never got an answer."""
@@ -203,6 +205,7 @@ def figures(run: Run, *, client_cpu_s: float, with_samples: bool = False) -> Fig
         p50_ms=percentile(latencies, 0.5),
         p99_ms=percentile(latencies, 0.99),
         non_2xx=sum(1 for s in samples if not 200 <= s.status < 300),
+        turned_away=sum(1 for s in samples if s.status in (429, 503)),
         refused=sum(1 for s in samples if s.refused),
         broken=run.broken,
         first_at=first_at,
@@ -248,7 +251,13 @@ def main(arguments: list[str] | None = None) -> int:
     before = time.process_time()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         run = runner.run(
-            play(stories, port=options.port, connections=options.connections, seconds=options.seconds)
+            play(
+                stories,
+                port=options.port,
+                connections=options.connections,
+                seconds=options.seconds,
+                limit=options.seconds + 60,
+            )
         )
     result = figures(run, client_cpu_s=time.process_time() - before, with_samples=options.samples)
     print(json.dumps(asdict(result)))

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import json
 import logging
+from collections import deque
 from collections.abc import Coroutine
 from dataclasses import dataclass
 from datetime import timedelta
@@ -119,7 +120,7 @@ class Bell:
         self._tasks: set[asyncio.Task[None]] = set()
         self._slots = asyncio.Semaphore(bell.concurrency)
         self._draining = False
-        self._rung: list[UUID] = []
+        self._rung: deque[UUID] = deque(maxlen=MOST_PEOPLE)
         self.sent = 0
         self.answering = 0
         """Calls being answered now; whoever answers them keeps the count."""
@@ -225,7 +226,8 @@ class Bell:
 
     def rung(self) -> list[UUID]:
         """Who was rung since the last call, for the store to note in one statement."""
-        rung, self._rung = self._rung, []
+        rung = list(self._rung)
+        self._rung.clear()
         return rung
 
     async def drain(self, seconds: float) -> None:

@@ -54,6 +54,8 @@ class Api(Table):
     max_depth: Annotated[int, Field(ge=4, le=512)] = 64
     keep_degraded: Annotated[int, Field(ge=0, le=1_000_000)] = 10_000
     """Answers given without the store that a process keeps until they can be recorded."""
+    most_connections: Annotated[int, Field(ge=8, le=100_000)] = 800
+    """Callers of a process at a time. A process may have 1,024 files open on many systems, unless told otherwise."""
     tls: Tls | None = None
     forwarded_allow_ips: str = "127.0.0.1"
     """Proxies whose X-Forwarded-For is believed; the caller is the last address in it that is none of theirs."""

@@ -77,7 +77,8 @@ class Oidc(Table):
 class Query(Table):
     """The listener for those who ask. Times are seconds.
 
-    connections: to the store, apart from those of the answer path. longest: for one streamed answer.
+    connections: to the store, apart from those of the answer path. most_connections: of callers, at a time.
+    longest: for one streamed answer.
     rate, burst, concurrent: calls per second, at once, and under way, of one key or user.
     """
 
@@ -86,6 +87,7 @@ class Query(Table):
     tls: Tls | None = None
     forwarded_allow_ips: str = "127.0.0.1"
     connections: _Many = 4
+    most_connections: _Many = 200
     statement_timeout: _Seconds = 30
     longest: _Seconds = 900
     rate: Annotated[float, Field(gt=0, le=10_000, allow_inf_nan=False)] = 10

@@ -5,7 +5,7 @@ import threading
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
@@ -13,6 +13,32 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 _Page = tuple[HTTPStatus, str, bytes]
 Checks = Mapping[str, Callable[[], str]]
 """Each says what is wrong, in words; nothing while all is well. They read memory only."""
+
+
+MOST_AT_ONCE = 64
+"""Threads, one for each who asks; further ones are hung up on."""
+
+
+class _Few(ThreadingHTTPServer):
+    """A thread for each who asks, and not for ever more of them."""
+
+    daemon_threads = True
+
+    def __init__(self, address: tuple[str, int], handler: type[BaseHTTPRequestHandler]) -> None:
+        self._places = threading.BoundedSemaphore(MOST_AT_ONCE)
+        super().__init__(address, handler)
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        if self._places.acquire(blocking=False):
+            super().process_request(request, client_address)
+        else:
+            self.shutdown_request(request)
+
+    def process_request_thread(self, request: Any, client_address: Any) -> None:
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            self._places.release()
 
 
 class Listener:
@@ -28,8 +54,7 @@ class Listener:
                 "/health/ready": lambda: _health("ready", {**live, **ready}),
             }
 
-        self._server = ThreadingHTTPServer((host, port), Handler)
-        self._server.daemon_threads = True
+        self._server = _Few((host, port), Handler)
         self.port: int = self._server.server_port
         self._thread = threading.Thread(target=self._server.serve_forever, name="metrics", daemon=True)
         self._thread.start()

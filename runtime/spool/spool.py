@@ -11,7 +11,8 @@ from runtime.spool.journal import Entry, Figures, Journal, NoRoom
 from runtime.spool.state import PLACES
 
 _MOST_WAITING = 2_000
-"""Callers that wait for the disk at once; further ones are turned away: memory is bounded, too."""
+_MOST_OCTETS = 64 * 1024 * 1024
+"""What waits for the disk at once; further callers are turned away: memory is bounded, too."""
 
 T = TypeVar("T")
 
@@ -25,6 +26,7 @@ class Spool:
         self._salt = hashlib.blake2b(key, digest_size=16, person=b"spool/places").digest()
         self._thread = ThreadPoolExecutor(1, "spool")
         self._pending: list[tuple[Entry, asyncio.Future[None]]] = []
+        self._octets = 0
         self._writing: asyncio.Task[None] | None = None
 
     @property
@@ -44,11 +46,12 @@ class Spool:
 
     async def append(self, text: bytes, at: int, places: tuple[int, int]) -> None:
         """Keeps one record; on disk when this returns. Raises NoRoom."""
-        if len(self._pending) >= _MOST_WAITING:
+        if len(self._pending) >= _MOST_WAITING or self._octets + len(text) > _MOST_OCTETS:
             raise NoRoom
         kept = asyncio.get_running_loop().create_future()
         kept.add_done_callback(_seen)
         self._pending.append((Entry(text, at, places), kept))
+        self._octets += len(text)
         if self._writing is None:
             self._writing = asyncio.create_task(self._write())
         await asyncio.shield(kept)
@@ -76,6 +79,7 @@ class Spool:
         try:
             while self._pending:
                 batch, self._pending = self._pending, []
+                octets = sum(len(entry.text) for entry, _ in batch)
                 wrong: Exception | None = None
                 try:
                     await self.on_thread(partial(self.journal.append, [entry for entry, _ in batch]))
@@ -83,6 +87,7 @@ class Spool:
                     wrong = full
                 except Exception as fault:  # whoever waits must be told
                     wrong = NoRoom(type(fault).__name__)
+                self._octets -= octets  # what is being written is still in memory
                 for _, kept in batch:
                     if not kept.done():
                         kept.set_exception(wrong) if wrong else kept.set_result(None)

@@ -46,6 +46,18 @@ def test_among_several_a_tenant_s_events_have_half() -> None:
     assert sum(door.enter("b", True) for _ in range(20)) == 1
 
 
+def test_events_step_back_while_decisions_are_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 100.0
+    monkeypatch.setattr("api.admission.time.monotonic", lambda: now)
+    door = Admission(10, _tenants("a"))
+    assert door.enter("a", True)
+    door.leave("a", True)
+
+    assert sum(door.enter("a", False) for _ in range(20)) == 5
+    now += 1.1
+    assert sum(door.enter("a", False) for _ in range(20)) == 4, "all but one again"
+
+
 def test_a_pool_of_one_is_shared() -> None:
     door = Admission(1, _tenants("a", "b"))
 

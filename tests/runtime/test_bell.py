@@ -86,6 +86,18 @@ async def test_people_do_not_wait_for_each_other(client: Client) -> None:
     assert bell.rung() == []
 
 
+async def test_who_was_rung_is_remembered_up_to_a_bound(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The store may be away for long, and with it who would ask."""
+    monkeypatch.setattr("runtime.bell.MOST_PEOPLE", 3)
+    bell, people = _bell(client, coalesce=0.0), [_ring() for _ in range(5)]
+    for r in people:
+        bell.ring(r, urgent=True)
+        await bell.drain(5)
+    assert bell.rung() == [r.subject for r in people[2:]]
+
+
 async def test_bookkeeping_waits_and_rings_once(client: Client) -> None:
     bell, r = _bell(client, bookkeeping_wait=0.6), _ring()
     for seq in range(1, 10):

@@ -1,16 +1,18 @@
 """The listener tells the truth, also while the store is away and while the loop is stuck."""
 
 import asyncio
+import socket
 import time
 import urllib.error
 import urllib.request
 
 import pytest
+from prometheus_client import CollectorRegistry
 
 from ledger.engine import Pool
 from ledger.figures import Figures, read_figures
-from runtime.seeing import watched
-from runtime.seeing.listener import Checks
+from runtime.seeing import listener, watched
+from runtime.seeing.listener import Checks, Listener
 from runtime.seeing.meters import Meters
 from runtime.seeing.pulse import STUCK, Pulse
 from settings.metrics import Metrics
@@ -108,3 +110,19 @@ async def test_a_stuck_loop_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("runtime.seeing.pulse.time.monotonic", lambda: now + STUCK + 1)
     assert "has not moved" in pulse.stuck()
     beating.cancel()
+
+
+def test_who_asks_and_says_nothing_has_one_of_so_many_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(listener, "MOST_AT_ONCE", 2)
+    asked = Listener("127.0.0.1", 0, CollectorRegistry(), {}, {})
+    try:
+        silent = [socket.create_connection(("127.0.0.1", asked.port)) for _ in range(2)]
+        time.sleep(0.2)
+        with pytest.raises((urllib.error.URLError, ConnectionError)):
+            _get(asked.port, "/health/live")
+        for line in silent:
+            line.close()
+        time.sleep(0.2)
+        assert _get(asked.port, "/health/live")[0] == 200
+    finally:
+        asked.close()
