@@ -11,7 +11,7 @@ ENVIRONMENT := .venv/.synced
 RUN := .venv/bin/python -m
 
 .DEFAULT_GOAL := help
-.PHONY: help dev test check format bench bench-quick chaos chaos-long leakscan clean reset
+.PHONY: help dev test check format bench bench-quick chaos chaos-long leakscan sbom clean reset
 
 help:  ## Lists these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -47,6 +47,9 @@ chaos-long: $(ENVIRONMENT)  ## The same with 20,000 hooks and 60 faults (25 minu
 leakscan: $(ENVIRONMENT)  ## Plays a story full of sentinels and looks for them in every byte that is left (1 minute)
 	@$(RUN) leakscan $(ARGS)
 
+sbom: $(ENVIRONMENT)  ## Writes which packages of others production runs: hookledger.cdx.json, in CycloneDX's form
+	@$(RUN) dev.sbom
+
 clean:  ## Removes caches; the environment and the data stay
 	@rm -rf .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 	@find . -path ./.venv -prune -o -path ./.hookledger -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +
@@ -54,6 +57,6 @@ clean:  ## Removes caches; the environment and the data stay
 reset: $(ENVIRONMENT)  ## Removes the data of `make dev`: ledger, workflows, secrets, logs
 	@$(RUN) dev.reset
 
-$(ENVIRONMENT): pyproject.toml uv.lock dev/environment.sh
+$(ENVIRONMENT): pyproject.toml uv.lock dev/environment.sh deploy/uv.txt
 	@PYTHON="$(PYTHON)" sh dev/environment.sh
 	@touch $@
