@@ -90,6 +90,7 @@ def test_only_who_keeps_something_may_write(name: str) -> None:
 def test_a_process_is_started_again_and_has_time_to_drain(name: str) -> None:
     said = _said(name)
     assert said["Restart"] == ["always"]
+    assert (said["MemoryMax"], said["MemorySwapMax"]) == (["2G"], ["0"])
     assert _seconds(said["TimeoutStopSec"][0]) == _seconds(SERVICES[name]["stop_grace_period"])
     assert said["Requires"] == ["hookledger-migrate.service"]
     assert said["ExecReload"] == (["kill -HUP $MAINPID"] if name == "api" else [])
