@@ -2,10 +2,11 @@
 
 FROM python:3.11.15-slim-bookworm AS build
 WORKDIR /app
-RUN pip install --no-cache-dir uv==0.13.9
+COPY deploy/uv.txt deploy/
+RUN pip install --no-cache-dir --require-hashes --requirement deploy/uv.txt
 ENV UV_COMPILE_BYTECODE=1 UV_LINK_MODE=copy UV_NO_CACHE=1 UV_PYTHON_DOWNLOADS=never
 COPY pyproject.toml uv.lock .python-version ./
-RUN uv sync --frozen --no-dev
+RUN uv sync --locked --no-dev
 
 FROM python:3.11.15-slim-bookworm
 RUN groupadd --gid 10001 hookledger \

@@ -11,7 +11,7 @@ ENVIRONMENT := .venv/.synced
 RUN := .venv/bin/python -m
 
 .DEFAULT_GOAL := help
-.PHONY: help dev test check format bench bench-quick storm chaos chaos-long leakscan fuzz clean reset
+.PHONY: help dev test check format bench bench-quick storm chaos chaos-long leakscan fuzz sbom clean reset
 
 help:  ## Lists these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -53,6 +53,9 @@ leakscan: $(ENVIRONMENT)  ## Plays a story full of sentinels and looks for them 
 fuzz: $(ENVIRONMENT)  ## Calls every surface at random 20,000 times, and grows inputs for 10 minutes; the last line is one JSON object
 	@$(RUN) fuzz $(ARGS)
 
+sbom: $(ENVIRONMENT)  ## Writes which packages of others production runs: hookledger.cdx.json, in CycloneDX's form
+	@$(RUN) dev.sbom
+
 clean:  ## Removes caches; the environment and the data stay
 	@rm -rf .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 	@find . -path ./.venv -prune -o -path ./.hookledger -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +
@@ -60,6 +63,6 @@ clean:  ## Removes caches; the environment and the data stay
 reset: $(ENVIRONMENT)  ## Removes the data of `make dev`: ledger, workflows, secrets, logs
 	@$(RUN) dev.reset
 
-$(ENVIRONMENT): pyproject.toml uv.lock dev/environment.sh
+$(ENVIRONMENT): pyproject.toml uv.lock dev/environment.sh deploy/uv.txt
 	@PYTHON="$(PYTHON)" sh dev/environment.sh
 	@touch $@

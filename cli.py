@@ -61,8 +61,10 @@ def api(
 ) -> None:
     """Runs the webhook listener. Options go before hookledger.toml."""
     from api.serve import serve
+    from runtime.closed import close_memory
     from runtime.logs import start_logging
 
+    close_memory()
     settings = load()
     if tls := _tls(certificate, key):
         settings = settings.model_copy(update={"api": settings.api.model_copy(update={"tls": tls})})
@@ -80,8 +82,10 @@ def query(
 ) -> None:
     """Runs the listener on which the ledger is asked over HTTP. Options go before hookledger.toml."""
     from api.query.serve import serve
+    from runtime.closed import close_memory
     from runtime.logs import start_logging
 
+    close_memory()
     settings = load()
     if tls := _tls(certificate, key):
         settings = settings.model_copy(update={"query": settings.query.model_copy(update={"tls": tls})})
@@ -97,10 +101,12 @@ def query(
 @app.command(rich_help_panel=_RUN)
 def worker() -> None:
     """Runs lifecycles and activities."""
+    from runtime.closed import close_memory
     from runtime.logs import start_logging
     from runtime.shutdown import leave
     from runtime.worker import run_worker
 
+    close_memory()
     start_logging()
     leave(asyncio.run(run_worker(load())))
 

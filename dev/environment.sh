@@ -23,6 +23,10 @@ if [ ! -x .venv/bin/python ]; then
 fi
 
 # Beside the environment, not in it: there it would stand in the way of the packages that the lock file names.
+get_uv() {
+    "$1" -m pip install --quiet --disable-pip-version-check --target .venv/bootstrap \
+        --require-hashes --requirement deploy/uv.txt
+}
 uv=.venv/bootstrap/bin/uv
 if [ ! -x "$uv" ]; then
     if [ -x .venv/bin/uv ]; then
@@ -30,15 +34,16 @@ if [ ! -x "$uv" ]; then
     elif command -v uv >/dev/null; then
         uv=uv
     elif .venv/bin/python -m pip --version >/dev/null 2>&1; then
-        .venv/bin/python -m pip install --quiet --disable-pip-version-check --target .venv/bootstrap 'uv>=0.11,<1'
+        get_uv .venv/bin/python
     elif "$PYTHON" -m pip --version >/dev/null 2>&1; then
-        "$PYTHON" -m pip install --quiet --disable-pip-version-check --target .venv/bootstrap 'uv>=0.11,<1'
+        get_uv "$PYTHON"
     else
         fail "no uv and no pip to get it with: install one (Debian, Ubuntu: apt install python3-venv), then make again"
     fi
 fi
 
 # --inexact, or uv would remove pip, and a uv that somebody put there. The Python is named so that
-# uv takes this one, whatever .python-version wishes, and downloads none.
+# uv takes this one, whatever .python-version wishes, and downloads none. --frozen holds to the lock's
+# hashes, too, and works behind a mirror of PyPI, where --locked asks for a new lock.
 echo "Installing what uv.lock says"
 UV_PYTHON_DOWNLOADS=never VIRTUAL_ENV='' "$uv" sync --frozen --inexact --compile-bytecode --quiet --python .venv/bin/python

@@ -47,7 +47,8 @@ def processes(stack: Stack) -> Iterator[Place]:
             place = Path(f"/proc/{process.pid}")
             name = process.name()
             yield Place("process arguments", f"{name} {process.pid}", (place / "cmdline").read_bytes())
-            yield Place("process environment", f"{name} {process.pid}", (place / "environ").read_bytes())
+            environment = stack.environments.get(process.pid) or (place / "environ").read_bytes()
+            yield Place("process environment", f"{name} {process.pid}", environment)
 
 
 def listeners(stack: Stack, told: Told) -> None:

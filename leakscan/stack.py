@@ -80,6 +80,8 @@ class Stack:
     metrics: dict[str, int]
     """Where api, query, worker and Temporal's SDK tell how they are doing."""
     running: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict[str, subprocess.Popen[bytes]])
+    environments: dict[int, bytes] = field(default_factory=dict[int, bytes], repr=False)
+    """Of our processes, read as they began: later they close themselves to all but root."""
 
     def command(self, *words: str, good: tuple[int, ...] = (0,)) -> str:
         """Runs `./hookledger …` and gives what it printed. Raises ScanError."""
@@ -107,7 +109,9 @@ class Stack:
         """Starts one of our processes."""
         log = self.home / "logs" / f"{name}.log"
         command = [sys.executable, "cli.py", name, *options]
-        self.running[name] = processes.spawn(command, log=log, env=self.environment, cwd=ROOT)
+        process = processes.spawn(command, log=log, env=self.environment, cwd=ROOT)
+        self.running[name] = process
+        self.environments[process.pid] = Path(f"/proc/{process.pid}/environ").read_bytes()
 
     def start_all(self) -> None:
         """Starts api, query and worker, and waits for the listeners."""

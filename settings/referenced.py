@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, Union, cast, get_args, get_origin
 
 from settings.loading import parse
 from settings.models import Settings
-from settings.references import Free, Referenced, ReferencedIfThere
+from settings.references import Free, Referenced, ReferencedIfThere, located
 from settings.table import Table
 from settings.tls import Tls
 
@@ -71,7 +71,7 @@ def sources(path: Path | None = None) -> list[Source]:
             kind, target = _reference(value, plain=place[-1:] == ("key",))
             if kind is None:
                 continue
-            file = root / target
+            file = located(root, target)
             found.append(
                 Source(
                     place=place,

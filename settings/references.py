@@ -24,7 +24,7 @@ def _resolve_if_there(value: Any, info: ValidationInfo) -> Any:
     """Like _resolve, but None while the variable or file does not exist: only some processes are given it."""
     if info.context is not None and _is_reference(value):
         root = cast("Path", info.context)
-        there = value["env"] in os.environ if "env" in value else (root / value["file"]).exists()
+        there = value["env"] in os.environ if "env" in value else located(root, value["file"]).exists()
         if not there:
             return None
     return _resolve(value, info)
@@ -53,6 +53,12 @@ def _is_reference(value: Any) -> bool:
             return False
 
 
+def located(root: Path, target: str) -> Path:
+    """Where a file of a reference is: beside the configuration, or among the credentials that systemd gave this unit."""
+    _, credential, name = target.partition("$CREDENTIALS_DIRECTORY/")
+    return Path(os.environ.get("CREDENTIALS_DIRECTORY", "")) / name if credential else root / target
+
+
 def _read(reference: dict[str, str], root: Path) -> str:
     if name := reference.get("env"):
         if not (text := os.environ.get(name)):
@@ -60,7 +66,7 @@ def _read(reference: dict[str, str], root: Path) -> str:
             shown = name if re.fullmatch(r"[A-Z][A-Z0-9]*(_[A-Z0-9]+)+", name) else "named here"
             raise ValueError(f"environment variable {shown} is not set (or empty): set it before the start")
         return text
-    path = root / reference["file"]
+    path = located(root, reference["file"])
     try:
         text = path.read_text(encoding="utf-8")
     except OSError as error:

@@ -61,6 +61,14 @@ def test_nothing_runs_as_root_or_could_become_it(service: dict[str, Any]) -> Non
     assert not {"privileged", "cap_add", "devices", "network_mode", "pid"} & service.keys()
 
 
+@pytest.mark.parametrize("name", OURS)
+def test_ours_are_bounded_and_never_swapped_to_a_disk(name: str) -> None:
+    ours = SERVICES[name]
+    assert ours["tmpfs"] == ["/tmp"]
+    assert 64 <= ours["pids_limit"] <= 512
+    assert ours["mem_limit"] == ours["memswap_limit"] == "2g"
+
+
 def test_our_user_is_the_one_of_the_image() -> None:
     text = (ROOT / "Dockerfile").read_text()
     assert {f"USER {SERVICES[name]['user']}" for name in OURS} == {
