@@ -31,7 +31,7 @@ class Unrung:
 _FIND = text(f"""
     WITH open AS (
         SELECT w.subject, min(w.due) AS due, max(w.claimed_at) AS claimed, max(w.seq) AS seq, max(w.hook) AS hook,
-               max(w.due) FILTER (WHERE w.attempt = 0) AS fresh
+               max(w.due) FILTER (WHERE w.attempt = 0 OR w.let_go = w.due) AS fresh
           FROM work w
          WHERE w.settled_at IS NULL AND w.state IN ('planned', 'running')
            AND w.due <= clock_timestamp() - :unrung * interval '1 second'

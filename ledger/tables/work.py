@@ -103,6 +103,8 @@ faults = Table(
     Column("attempt", Integer, nullable=False),
     time_("at"),
     text_("text"),
+    text_("cause", null=True),
+    Index("faults_cause", "activity", "cause", "at", postgresql_where=text("cause IS NOT NULL")),
 )
 
 vault = Table(
@@ -181,4 +183,23 @@ switches = Table(
     time_("made_at"),
     time_("until", null=True),
     CheckConstraint("mode IN ('off', 'drop', 'shadow')"),
+)
+
+incidents = Table(
+    "incidents",
+    metadata,
+    uuid_("id", key=True),
+    text_("tenant"),
+    text_("activity"),
+    text_("cause"),
+    time_("first_seen"),
+    time_("last_seen"),
+    time_("opened_at"),
+    uuid_("probe", null=True),
+    time_("probed_at", null=True),
+    time_("healed_at", null=True),
+    time_("closed_at", null=True),
+    Column("released", Integer),
+    Index("incidents_open", "tenant", "activity", unique=True, postgresql_where=text("closed_at IS NULL")),
+    Index("incidents_closed", "tenant", "activity", "closed_at"),
 )
