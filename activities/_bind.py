@@ -9,7 +9,7 @@ import time
 import traceback
 import uuid
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar, cast
 
@@ -21,13 +21,16 @@ from activities._activity import Activity, Outcome
 from activities._breaker import cause_of, is_probe, note_failure
 from activities._errors import Refused, SecretGone, Unavailable
 from activities._event import Event
+from activities._platform import Platform
 from activities._tools import Configured, Db, Tools
 from hooks.secrets import CUT
 from ledger import incidents, work
+from ledger.calls import find_cause, note_call
 from ledger.engine import Connection, Engine, reading
 from ledger.events import Stored, load
 from ledger.plan import Job, Plan, Settlement
 from ledger.vault import forget_unneeded
+from settings.platform import Platform as Address
 
 T = TypeVar("T")
 
@@ -49,6 +52,8 @@ class Wiring:
     unseal: Callable[[str, bytes], str | None]
     breaker: incidents.Limit | None = None
     """What makes an incident; None: nothing does."""
+    platforms: Mapping[str, Address] = field(default_factory=dict[str, Address])
+    """Where activities call back, by tenant."""
 
     def configured(self, name: str) -> Configured:
         """An activity's own table of the configuration."""
@@ -91,17 +96,21 @@ class _Attempt:
             return done
         self.claimed = claimed
         stored = await self._load(claimed)
+        platform = await self._platform(claimed[0], stored[claimed[0].ref.delivery])
+        chain = platform.chain
+        if platform.looped:
+            return done + await self._end([work.Ending(claimed[0].ref, claimed[0].attempt, "looped", chain)])
         db = Db(work.reader(self.wiring.engine))
         try:
             async with asyncio.timeout(max(self.lease - _MARGIN, self.lease / 2)):
-                outcome = await self._run(claimed, stored, db)
+                outcome = await self._run(claimed, stored, db, platform)
         except SecretGone as wrong:
             raise await self._fail(claimed, wrong, "secret_gone") from None
         except Refused as wrong:
             raise await self._fail(claimed, wrong, "refused") from None
         except (Exception, asyncio.CancelledError) as wrong:
             raise await self._again(claimed, wrong) from None
-        detail = without(self.secrets, outcome.detail)
+        detail = without(self.secrets, outcome.detail) | chain
         word = without(self.secrets, outcome.word)
         endings = [work.Ending(c.ref, c.attempt, word, detail) for c in claimed]
         return done + await self._end(endings, db.writes, probe=is_probe(claimed))
@@ -119,7 +128,23 @@ class _Attempt:
         async with reading(self.wiring.engine) as connection:
             return await load(connection, [c.ref.delivery for c in claimed])
 
-    async def _run(self, claimed: Sequence[work.Claimed], stored: Mapping[str, Stored], db: Db) -> Outcome:
+    async def _platform(self, claim: work.Claimed, stored: Stored) -> Platform:
+        """How this attempt calls the platform back; it asks the store only for an activity that does so."""
+        address = self.wiring.platforms.get(stored.tenant) if self.activity.platform else None
+        if address is None:
+            return Platform()
+        async with reading(self.wiring.engine) as connection:
+            cause = await find_cause(connection, stored.delivery, address.loop_window, address.actor)
+
+        async def note() -> None:
+            async with self.wiring.engine.begin() as connection:
+                await note_call(connection, claim.ref, claim.attempt, (cause.depth if cause else 0) + 1)
+
+        return Platform(address, self.wiring.http, stored.received_at, note, cause)
+
+    async def _run(
+        self, claimed: Sequence[work.Claimed], stored: Mapping[str, Stored], db: Db, platform: Platform
+    ) -> Outcome:
         events = [event_of(stored[c.ref.delivery], self.activity, self.wiring) for c in claimed]
         self.secrets = [e.secret for e in events if e.secret]
         tools = Tools(
@@ -129,6 +154,7 @@ class _Attempt:
             http=self.wiring.http,
             settings=self.wiring.configured(self.activity.name),
             heartbeat=self._heartbeat,
+            platform=platform,
         )
         return await self.activity.call(events, tools)
 

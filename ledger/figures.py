@@ -38,9 +38,8 @@ async def read_figures(statements: Statements) -> Figures:
         raise ConnectionError
     columns: list[list[Any]] = [row[n] or [] for n in range(4)]
     broken: list[list[Any]] = [row[n] or [] for n in range(11, 13)]
-    return Figures(
-        tuple(zip(*columns, strict=True)), *row[4:11], tuple((t, a, 1) for t, a in zip(*broken, strict=True))
-    )
+    open_ = tuple((tenant, activity, 1) for tenant, activity in zip(*broken, strict=True))
+    return Figures(tuple(zip(*columns, strict=True)), *row[4:11], incidents=open_)
 
 
 _FIGURES = """

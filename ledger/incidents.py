@@ -13,6 +13,9 @@ from ledger.operate import Order, record
 from ledger.plan import Ref
 from ledger.switches import Place, let_go
 
+PATIENCE = 60.0
+"""Seconds after which a probe that came to no end, since its run or worker is lost, leaves its place to another."""
+
 
 class NoSuchIncident(LookupError):
     """There is none with that id; the text says so."""
@@ -82,7 +85,8 @@ _PROBE = text("""
                    AND (w.lease_until IS NULL OR w.lease_until <= clock_timestamp())
                  ORDER BY f.cause, w.claimed_at NULLS FIRST, w.due LIMIT 1) AS next
          WHERE i.closed_at IS NULL AND i.healed_at IS NULL
-           AND coalesce(i.probed_at, i.opened_at) <= clock_timestamp() - :every * interval '1 second'
+           AND coalesce(i.probed_at, i.opened_at) <= clock_timestamp() - interval '1 second'
+               * CASE WHEN i.probe IS NULL THEN :every ELSE greatest(:every, :patience) END
     ), chosen AS (
         UPDATE incidents i SET probe = d.subject, probed_at = statement_timestamp() FROM due d WHERE i.id = d.id
     )
@@ -148,7 +152,7 @@ async def tend(connection: AsyncConnection, probe_every: float, rate: float, rec
     await connection.execute(_PATIENTLY)
     healed = list(await connection.execute(_HEALED))
     count = sum([await _close(connection, row, rate, recording) for row in healed])
-    await connection.execute(_PROBE, {"every": probe_every})
+    await connection.execute(_PROBE, {"every": probe_every, "patience": PATIENCE})
     return count
 
 

@@ -86,6 +86,7 @@ _TIDY = (
     "DELETE FROM vault WHERE expires_at <= clock_timestamp()",
     "DELETE FROM holds WHERE expires_at <= clock_timestamp() - interval '1 hour'",
     "DELETE FROM recent WHERE at <= clock_timestamp() - interval '10 seconds'",
+    "DELETE FROM platform_calls WHERE at <= clock_timestamp() - interval '1 hour'",
 )
 
 

@@ -116,8 +116,11 @@ async def assemble(settings: Settings, client: Client) -> AsyncGenerator[Parts]:
     try:
         retired = await _register_patiently(engine, version)
         async with httpx.AsyncClient(timeout=_HTTP_TIMEOUT, follow_redirects=False) as http:
+            platforms = {name: t.platform for name, t in settings.tenants.items() if t.platform}
             limit = Limit(settings.breaker.users, settings.breaker.window)
-            wiring = Wiring(engine, http, settings.activities, version, open_vault(settings).unseal, limit)
+            wiring = Wiring(
+                engine, http, settings.activities, version, open_vault(settings).unseal, limit, platforms
+            )
             machinery = Machinery(wiring, retired)
             overseer = Overseer(engine, client, settings)
             watcher = Watcher(

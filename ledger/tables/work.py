@@ -203,3 +203,17 @@ incidents = Table(
     Index("incidents_open", "tenant", "activity", unique=True, postgresql_where=text("closed_at IS NULL")),
     Index("incidents_closed", "tenant", "activity", "closed_at"),
 )
+
+platform_calls = Table(
+    "platform_calls",
+    metadata,
+    uuid_("delivery", key=True),
+    text_("activity", key=True),
+    Column("attempt", Integer, primary_key=True, autoincrement=False),
+    text_("tenant"),
+    uuid_("subject"),
+    Column("depth", Integer, nullable=False),
+    time_("at"),
+    Index("platform_calls_subject", "subject", "at"),
+    Index("platform_calls_time", "at"),
+)

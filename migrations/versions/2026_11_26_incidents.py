@@ -17,7 +17,8 @@ _SQL = Path(__file__).with_name("2026_11_26_incidents")
 def upgrade() -> None:
     # Whole files of several statements need the simple protocol, which SQLAlchemy's own execute does not use.
     connection: Any = op.get_bind().connection.dbapi_connection
-    connection.run_async(methodcaller("execute", (_SQL / "incidents.sql").read_text()))
+    for name in ("incidents.sql", "calls.sql"):
+        connection.run_async(methodcaller("execute", (_SQL / name).read_text()))
 
 
 def downgrade() -> None:

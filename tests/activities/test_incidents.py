@@ -169,7 +169,15 @@ async def test_one_probe_at_a_time_and_another_person_after_it(
     await fails(careful, pieces[first])
     assert await taken(engine, pieces[first]) == []
     await sweep(engine)
-    assert await probe_of(pool) not in (None, first)
+    second = await probe_of(pool)
+    assert second not in (None, first)
+    await sweep(engine)
+    assert await probe_of(pool) == second, "it has not come to an end yet"
+    await pool.execute(
+        "UPDATE incidents SET probed_at = now() - interval '61 seconds', probe = gen_random_uuid()"
+    )
+    await sweep(engine)
+    assert await probe_of(pool) in pieces, "the last one was lost"
 
 
 async def test_a_probe_does_not_give_up(careful: Desk, pool: Pool, engine: AsyncEngine) -> None:

@@ -14,6 +14,8 @@ _OF_A_TENANT = re.compile(r":tenants?\b|tenant = (coalesce\()?\$\d|\(tenant, ")
 _OF_NOBODY = frozenset({"releases", "activity_names", "alembic_version", "unsealed", "leaves", "checkpoints"})
 
 BY_ID = {
+    "calls._CAUSE": "the job's own delivery, within its person",
+    "calls._NOTE": "the job's own work: the row takes its tenant from it",
     "vault._FORGET": "secrets that no work needs any more, whosever they are",
     "vault._COUNT": "numbers by key, which all tenants share",
     "figures._FIGURES": "counts of the whole ledger for the operators' metrics, tenants apart where they are told",
