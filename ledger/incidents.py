@@ -86,7 +86,7 @@ _PROBE = text("""
                  ORDER BY f.cause, w.claimed_at NULLS FIRST, w.due LIMIT 1) AS next
          WHERE i.closed_at IS NULL AND i.healed_at IS NULL
            AND coalesce(i.probed_at, i.opened_at) <= clock_timestamp() - interval '1 second'
-               * CASE WHEN i.probe IS NULL THEN :every ELSE greatest(:every, :patience) END
+               * CASE WHEN i.probe IS NULL THEN CAST(:every AS float8) ELSE greatest(:every, CAST(:patience AS float8)) END
     ), chosen AS (
         UPDATE incidents i SET probe = d.subject, probed_at = statement_timestamp() FROM due d WHERE i.id = d.id
     )

@@ -7,6 +7,7 @@ import socket
 import time
 import uuid
 from collections import Counter
+from collections.abc import AsyncGenerator
 from datetime import timedelta
 from pathlib import Path
 
@@ -63,6 +64,14 @@ secret = "whsec_{secret}"
     )
 
 
+@pytest.fixture(autouse=True)
+async def _alone(pool: Pool) -> AsyncGenerator[None]:
+    await pool.execute("DELETE FROM work WHERE activity = 'notify'")
+    yield
+    await pool.execute("DELETE FROM work WHERE activity = 'notify'")
+    await pool.execute("DELETE FROM incidents")
+
+
 async def _everybody(pool: Pool) -> None:
     work = [Planned("notify", "notify", plan_text(Plan()), timedelta(0), waits=False)]
     people = [delivery(f"u{n}-{uuid.uuid4().hex[:8]}", "postProvision", work=work) for n in range(PEOPLE)]
@@ -89,7 +98,6 @@ def _fastest(endpoint: Endpoint) -> int:
 async def test_a_dead_target_is_one_incident_and_everybody_is_told_once(
     settings: Settings, client: Client, pool: Pool, port: int
 ) -> None:
-    await pool.execute("DELETE FROM work WHERE activity = 'notify'")
     await _everybody(pool)
     async with assemble(settings, client) as parts, parts.worker:
         sweeping = asyncio.create_task(parts.sweep.run())
