@@ -113,7 +113,9 @@ async def test_a_dead_target_is_one_incident_and_everybody_is_told_once(
                 await _until(pool, "count(settled_at)", PEOPLE, 60 + PEOPLE / 2)
         finally:
             sweeping.cancel()
-    assert dead <= min(PEOPLE, 5 + IN_FLIGHT) + 8, "the attempts in flight and the probes, not people times retries"
+    assert dead <= min(PEOPLE, 5 + IN_FLIGHT) + 8, (
+        "the attempts in flight and the probes, not people times retries"
+    )
     told = Counter(call.headers["webhook-id"] for call in endpoint.calls)
     assert (len(told), set(told.values())) == (PEOPLE, {1})
     assert _fastest(endpoint) <= 2 * RATE * 1.25
