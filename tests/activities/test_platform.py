@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncGenerator
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from temporalio.exceptions import ApplicationError
@@ -40,7 +41,7 @@ def calling(desk: Desk, target: Endpoint) -> Desk:
     return desk
 
 
-async def hook(desk: Desk, **changes: object) -> Piece:
+async def hook(desk: Desk, **changes: Any) -> Piece:
     """The person's next hook."""
     return (await desk.store(stamper, hook="postUpdateUser", **changes))[0]
 
