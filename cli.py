@@ -11,6 +11,7 @@ import settings as configuration
 from commands.ending import stop
 from commands.signatures import act, look
 from commands.signatures.builds import builds
+from commands.signatures.incidents import incidents
 from commands.signatures.ledger import ledger
 from commands.signatures.options import load
 from commands.signatures.rules import rules
@@ -37,6 +38,7 @@ app.add_typer(builds, name="builds", rich_help_panel=_ACT)
 app.add_typer(vault, name="vault", rich_help_panel=_ACT)
 app.add_typer(act.brake, name="brake", rich_help_panel=_ACT)
 app.add_typer(switch, name="switch", rich_help_panel=_ACT)
+app.add_typer(incidents, name="incidents", rich_help_panel=_ACT)
 app.add_typer(develop)
 app.add_typer(new, name="new", rich_help_panel=_DEVELOP)
 

@@ -57,6 +57,8 @@ class Activity:
     secret: bool
     lane: str
     settings_required: bool
+    platform: bool
+    """Calls the platform back, so that a chain of its own hooks has to have an end."""
 
     async def call(self, events: list[Event], tools: Tools) -> Outcome:
         """Runs the function: with the list if it declared a batch, else with the one event."""
@@ -120,6 +122,7 @@ def activity(
     secret: bool = False,
     needs_settings: bool = False,
     bookkeeping: bool = False,
+    platform: bool = False,
 ) -> Callable[[Run], Activity]:
     """Makes `async def name(event: Event, tools: Tools) -> Outcome | None` an activity.
 
@@ -133,6 +136,7 @@ def activity(
     ([tenants.NAME.windows]), or sooner: in `window`.
     secret: needs the delivery's password; it is sealed until then, for two days at most.
     needs_settings: planned only for a configuration that has `[activities.NAME]`.
+    platform: calls the platform by `tools.platform`; hooks that this causes run it [tenants.NAME.platform] loop_depth times.
     bookkeeping: writes only through `tools.db`, so it shares one transaction with its neighbours.
     """
     hooks = (on,) if isinstance(on, Hook) else tuple(on)
@@ -164,6 +168,7 @@ def activity(
             secret=secret,
             lane="bookkeeping" if bookkeeping else name,
             settings_required=needs_settings,
+            platform=platform,
         )
         _check(made, on_failure, batch)
         return made
@@ -204,6 +209,8 @@ def _check(made: Activity, on_failure: str, batch: int) -> None:
     if made.confirmed and not confirmable.issuperset(h.name for h in made.hooks):
         known = ", ".join(sorted(confirmable))
         raise ValueError(f"activity {name}: confirmed=True is for intentions that a fact confirms: {known}")
+    if made.platform and (batch > 1 or plan.bookkeeping):
+        raise ValueError(f"activity {name}: platform=True is for one delivery at a time, and no bookkeeping")
     if made.confirmed and made.delay:
         raise ValueError(f"activity {name}: confirmed=True runs when the fact comes; it takes no delay")
     if batch < 1:

@@ -9,7 +9,7 @@ import time
 import traceback
 import uuid
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar, cast
 
@@ -18,15 +18,19 @@ from temporalio import activity as temporal
 from temporalio.exceptions import ApplicationError
 
 from activities._activity import Activity, Outcome
+from activities._breaker import cause_of, is_probe, note_failure
 from activities._errors import Refused, SecretGone, Unavailable
 from activities._event import Event
+from activities._platform import Platform
 from activities._tools import Configured, Db, Tools
 from hooks.secrets import CUT
-from ledger import work
-from ledger.engine import Engine, reading
+from ledger import incidents, work
+from ledger.calls import find_cause, note_call
+from ledger.engine import Connection, Engine, reading
 from ledger.events import Stored, load
 from ledger.plan import Job, Plan, Settlement
 from ledger.vault import forget_unneeded
+from settings.platform import Platform as Address
 
 T = TypeVar("T")
 
@@ -46,6 +50,10 @@ class Wiring:
     settings: Mapping[str, Mapping[str, Any]]
     code_version: str
     unseal: Callable[[str, bytes], str | None]
+    breaker: incidents.Limit | None = None
+    """What makes an incident; None: nothing does."""
+    platforms: Mapping[str, Address] = field(default_factory=dict[str, Address])
+    """Where activities call back, by tenant."""
 
     def configured(self, name: str) -> Configured:
         """An activity's own table of the configuration."""
@@ -88,20 +96,24 @@ class _Attempt:
             return done
         self.claimed = claimed
         stored = await self._load(claimed)
+        platform = await self._platform(claimed[0], stored[claimed[0].ref.delivery])
+        chain = platform.chain
+        if platform.looped:
+            return done + await self._end([work.Ending(claimed[0].ref, claimed[0].attempt, "looped", chain)])
         db = Db(work.reader(self.wiring.engine))
         try:
             async with asyncio.timeout(max(self.lease - _MARGIN, self.lease / 2)):
-                outcome = await self._run(claimed, stored, db)
+                outcome = await self._run(claimed, stored, db, platform)
         except SecretGone as wrong:
             raise await self._fail(claimed, wrong, "secret_gone") from None
         except Refused as wrong:
             raise await self._fail(claimed, wrong, "refused") from None
         except (Exception, asyncio.CancelledError) as wrong:
             raise await self._again(claimed, wrong) from None
-        detail = without(self.secrets, outcome.detail)
+        detail = without(self.secrets, outcome.detail) | chain
         word = without(self.secrets, outcome.word)
         endings = [work.Ending(c.ref, c.attempt, word, detail) for c in claimed]
-        return done + await self._end(endings, db.writes)
+        return done + await self._end(endings, db.writes, probe=is_probe(claimed))
 
     async def _claim(self) -> tuple[list[work.Claimed], list[work.Settled], list[work.Claimed]]:
         async with self.wiring.engine.begin() as connection:
@@ -116,7 +128,23 @@ class _Attempt:
         async with reading(self.wiring.engine) as connection:
             return await load(connection, [c.ref.delivery for c in claimed])
 
-    async def _run(self, claimed: Sequence[work.Claimed], stored: Mapping[str, Stored], db: Db) -> Outcome:
+    async def _platform(self, claim: work.Claimed, stored: Stored) -> Platform:
+        """How this attempt calls the platform back; it asks the store only for an activity that does so."""
+        address = self.wiring.platforms.get(stored.tenant) if self.activity.platform else None
+        if address is None:
+            return Platform()
+        async with reading(self.wiring.engine) as connection:
+            cause = await find_cause(connection, stored.delivery, address.loop_window, address.actor)
+
+        async def note() -> None:
+            async with self.wiring.engine.begin() as connection:
+                await note_call(connection, claim.ref, claim.attempt, (cause.depth if cause else 0) + 1)
+
+        return Platform(address, self.wiring.http, stored.received_at, note, cause)
+
+    async def _run(
+        self, claimed: Sequence[work.Claimed], stored: Mapping[str, Stored], db: Db, platform: Platform
+    ) -> Outcome:
         events = [event_of(stored[c.ref.delivery], self.activity, self.wiring) for c in claimed]
         self.secrets = [e.secret for e in events if e.secret]
         tools = Tools(
@@ -126,6 +154,7 @@ class _Attempt:
             http=self.wiring.http,
             settings=self.wiring.configured(self.activity.name),
             heartbeat=self._heartbeat,
+            platform=platform,
         )
         return await self.activity.call(events, tools)
 
@@ -142,13 +171,27 @@ class _Attempt:
             async with self.wiring.engine.begin() as connection:
                 await work.renew(connection, self.claimed, self.lease)
 
-    async def _end(self, endings: list[work.Ending], writes: Sequence[work.Write] = ()) -> list[Settlement]:
-        """Commits the outcome, its entry and the activity's own writes together; a stale attempt loses all three."""
+    async def _end(
+        self,
+        endings: list[work.Ending],
+        writes: Sequence[work.Write] = (),
+        *,
+        probe: bool = False,
+        wrong: BaseException | None = None,
+    ) -> list[Settlement]:
+        """Commits the outcome, its entry and the activity's own writes together; a stale attempt loses all three.
+
+        probe: an incident's attempt went well.  wrong: what it failed for, if that may be many people's.
+        """
         async with self.wiring.engine.begin() as connection:
             await work.apply_writes(connection, writes)
             written = await work.settle(connection, endings, self.wiring.code_version)
             if len(written) < len(endings):
                 raise _retry("Stale", 1.0)
+            if probe:
+                await incidents.probe_went_well(connection, endings[0].ref)
+            if wrong is not None:
+                await self._note(connection, self.claimed, wrong)
             if self.activity.secret:
                 for ending in endings:
                     await forget_unneeded(connection, ending.ref.delivery)
@@ -169,15 +212,19 @@ class _Attempt:
             {"error": type(wrong).__name__},
             without(self.secrets, words_of(wrong)),
             held=plan.hold,
+            cause=cause_of(wrong),
         )
-        [settlement] = await self._end([ending])
+        common = outcome == "failed" or is_probe(claimed)
+        [settlement] = await self._end([ending], wrong=wrong if common else None)
         return ApplicationError(f"entry {settlement.entry}", type=type(wrong).__name__, non_retryable=True)
 
     async def _again(self, claimed: Sequence[work.Claimed], wrong: BaseException) -> ApplicationError:
         """Gives the lane back for another attempt, or fails for good when there is no time for one."""
         pause = wrong.retry_after if isinstance(wrong, Unavailable) else None
         least = pause if pause is not None else next_wait(self.activity.plan)
-        if datetime.now(UTC) + timedelta(seconds=least) >= claimed[0].give_up_at:
+        # An incident's probe pays for everybody: it gives up no more than those who are held.
+        late = datetime.now(UTC) + timedelta(seconds=least) >= claimed[0].give_up_at
+        if late and not is_probe(claimed):
             return await self._fail(claimed, wrong, "failed")
         await self._unclaim(claimed, wrong)
         return _retry(type(wrong).__name__, pause)
@@ -185,7 +232,14 @@ class _Attempt:
     async def _unclaim(self, claimed: Sequence[work.Claimed], wrong: BaseException) -> None:
         async with self.wiring.engine.begin() as connection:
             for claim in claimed:
-                await work.unclaim(connection, claim, without(self.secrets, words_of(wrong)))
+                told = without(self.secrets, words_of(wrong))
+                await work.unclaim(connection, claim, told, cause_of(wrong))
+            await self._note(connection, claimed, wrong)
+
+    async def _note(
+        self, connection: Connection, claimed: Sequence[work.Claimed], wrong: BaseException
+    ) -> None:
+        await note_failure(connection, claimed, wrong, self.wiring.breaker, self.wiring.code_version)
 
 
 def event_of(stored: Stored, activity: Activity, wiring: Wiring) -> Event:

@@ -7,6 +7,7 @@ from typing import Any
 import httpx
 
 from activities._errors import Refused
+from activities._platform import Platform
 from ledger.work import Reader, Write
 
 
@@ -47,3 +48,5 @@ class Tools:
     """`[activities.NAME]` of the configuration, references resolved; a key that is missing refuses the work."""
     heartbeat: Callable[[], None]
     """To be called at least once per declared heartbeat interval."""
+    platform: Platform = field(default_factory=Platform)
+    """Calls back to the platform's API, for an activity with platform=True."""

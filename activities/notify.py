@@ -2,14 +2,12 @@
 
 import json
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 
 import httpx
 from standardwebhooks import Webhook
 
-from activities import Event, Hook, Outcome, Refused, Tools, Unavailable, activity
-
-_RETRIED = frozenset({408, 409, 423, 425, 429})
+from activities import Event, Hook, Outcome, Tools, Unavailable, activity
+from activities._answers import failure
 
 
 @activity(
@@ -38,9 +36,7 @@ async def notify(event: Event, tools: Tools) -> Outcome:
         raise Unavailable(type(wrong).__name__) from None
     if answer.is_success:
         return Outcome("notified", {"status": answer.status_code})
-    if answer.status_code >= 500 or answer.status_code in _RETRIED:
-        raise Unavailable(f"status {answer.status_code}", retry_after=_retry_after(answer))
-    raise Refused(f"status {answer.status_code}")
+    raise failure(answer)
 
 
 def _message(event: Event, *, full: bool) -> dict[str, object]:
@@ -56,15 +52,3 @@ def _message(event: Event, *, full: bool) -> dict[str, object]:
     if full:
         data["request"] = dict(event.request)
     return {"type": f"user.{event.hook}", "timestamp": event.received_at.isoformat(), "data": data}
-
-
-def _retry_after(answer: httpx.Response) -> float | None:
-    """Seconds of Retry-After, which is a number or a date (RFC 9110 §10.2.3); at most an hour."""
-    text = answer.headers.get("retry-after", "")
-    if text.isdecimal():
-        return min(float(text), 3600.0)
-    try:
-        wait = (parsedate_to_datetime(text) - datetime.now(UTC)).total_seconds()
-    except (TypeError, ValueError):
-        return None
-    return min(max(wait, 0.0), 3600.0)

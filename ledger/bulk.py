@@ -29,6 +29,8 @@ _OF = """
        AND (CAST(:application AS text) IS NULL OR w.application = :application)
        AND coalesce(w.settled_at, w.claimed_at, w.due) >= coalesce(CAST(:since AS timestamptz), '-infinity')
        AND coalesce(w.settled_at, w.claimed_at, w.due) < coalesce(CAST(:until AS timestamptz), 'infinity')
+       AND (CAST(:cause AS text) IS NULL OR EXISTS (
+            SELECT 1 FROM faults f WHERE f.delivery = w.delivery AND f.activity = w.activity AND f.cause = :cause))
 """
 _COUNT = text(f"SELECT w.activity, count(*) {_OF} GROUP BY w.activity ORDER BY w.activity")
 _FIND = text(f"SELECT w.delivery::text, w.activity {_OF} ORDER BY w.subject, w.seq, w.activity LIMIT :most")
@@ -41,7 +43,10 @@ class MoreThanCounted(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Which work. None: whatever it is. `since` and `until` are when it ended, or was claimed last."""
+    """Which work. None: whatever it is. `since` and `until` are when it ended, or was claimed last.
+
+    cause: why its last attempt failed, as an incident says it.  rate: pieces a second; None: all at once.
+    """
 
     tenant: str
     states: tuple[State, ...] = STATES
@@ -50,6 +55,8 @@ class Selection:
     application: str | None = None
     since: datetime | None = None
     until: datetime | None = None
+    cause: str | None = None
+    rate: float | None = None
 
     def parameters(self) -> dict[str, Any]:
         """As JSON has it; the inverse of `of`."""
@@ -67,6 +74,9 @@ class Selection:
             application=parameters["application"],
             since=datetime.fromisoformat(since) if since else None,
             until=datetime.fromisoformat(until) if until else None,
+            # An earlier release did not ask for them.
+            cause=parameters.get("cause"),
+            rate=parameters.get("rate"),
         )
 
 
@@ -105,4 +115,6 @@ async def redrive_some(
 
 
 def _values(selection: Selection) -> dict[str, Any]:
-    return asdict(selection) | {"states": list(selection.states)}
+    values = asdict(selection) | {"states": list(selection.states)}
+    del values["rate"]
+    return values

@@ -22,6 +22,8 @@ class Figures:
     erasures_due: int
     vault: int
     brakes: int
+    incidents: tuple[tuple[str, str, int], ...] = ()
+    """Tenant, activity, how many are open."""
 
 
 async def reached(statements: Statements) -> None:
@@ -35,7 +37,9 @@ async def read_figures(statements: Statements) -> Figures:
     if row is None:
         raise ConnectionError
     columns: list[list[Any]] = [row[n] or [] for n in range(4)]
-    return Figures(tuple(zip(*columns, strict=True)), *row[4:])
+    broken: list[list[Any]] = [row[n] or [] for n in range(11, 13)]
+    open_ = tuple((tenant, activity, 1) for tenant, activity in zip(*broken, strict=True))
+    return Figures(tuple(zip(*columns, strict=True)), *row[4:11], incidents=open_)
 
 
 _FIGURES = """
@@ -59,6 +63,8 @@ _FIGURES = """
            (SELECT count(*) FROM (SELECT 1 FROM unsealed LIMIT $1) AS u),
            (SELECT count(*) FROM erasures_due WHERE ended_at IS NULL AND due <= clock_timestamp()),
            (SELECT count(*) FROM (SELECT 1 FROM vault LIMIT $1) AS v),
-           (SELECT count(*) FROM brakes WHERE stopped_at IS NOT NULL)
+           (SELECT count(*) FROM brakes WHERE stopped_at IS NOT NULL),
+           (SELECT array_agg(tenant ORDER BY tenant, activity) FROM incidents WHERE closed_at IS NULL),
+           (SELECT array_agg(activity ORDER BY tenant, activity) FROM incidents WHERE closed_at IS NULL)
       FROM counted
 """

@@ -2,8 +2,8 @@
 
 import json
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal, Self
 from uuid import UUID
 
 from sqlalchemy import text
@@ -36,6 +36,8 @@ Deed = Literal[
     "switched to drop",
     "switched to shadow",
     "switched on",
+    "incident opened",
+    "incident closed",
 ]
 OPERATOR = "operator"
 """The hook of operators' deliveries."""
@@ -63,6 +65,12 @@ class Order:
     subject: UUID | None = None
     detail: Mapping[str, Any] = field(default_factory=dict[str, Any])
     """What else the entry says: ids, codes and counts, never a name."""
+    after: float = 0.0
+    """Seconds by which a redriven piece is put off, so that many are not run at once."""
+
+    def in_tenant(self, tenant: str) -> Self:
+        """The same in this tenant."""
+        return replace(self, tenant=tenant)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +98,9 @@ _UNFINISHED = (
 """What a redrive of a whole delivery runs again; by its name, an activity that went well is run again too."""
 
 _REDRIVE = """
-    UPDATE work SET state = 'planned', outcome = NULL, settled_at = NULL, due = clock_timestamp(), give_up_at = NULL,
-                    lease_until = NULL
+    UPDATE work SET state = 'planned', outcome = NULL, settled_at = NULL, give_up_at = NULL, lease_until = NULL,
+                    due = statement_timestamp() + :after * interval '1 second',
+                    let_go = CASE WHEN :after > 0 THEN statement_timestamp() + :after * interval '1 second' END
      WHERE delivery = :delivery AND (CAST(:activity AS text) IS NULL OR activity = :activity)
        AND (state = 'held' OR (state = 'settled' AND (outcome = ANY (CAST(:unfinished AS text[]))
                                                       OR CAST(:activity AS text) IS NOT NULL)))
@@ -181,7 +190,7 @@ async def _touch(connection: AsyncConnection, order: Order, subject: UUID) -> li
     values = {"delivery": order.delivery, "activity": order.activity}
     statement = _SKIP
     if order.deed == "redrive":
-        statement, values = _REDRIVE, values | {"unfinished": list(_UNFINISHED)}
+        statement, values = _REDRIVE, values | {"unfinished": list(_UNFINISHED), "after": order.after}
     rows: list[str | None] = list((await connection.execute(text(statement), values)).scalars())
     if not rows:
         raise NoSuchWork(f"nothing to {order.deed} there: it has no such work, or not in a state for it")

@@ -31,7 +31,7 @@ class Unrung:
 _FIND = text(f"""
     WITH open AS (
         SELECT w.subject, min(w.due) AS due, max(w.claimed_at) AS claimed, max(w.seq) AS seq, max(w.hook) AS hook,
-               max(w.due) FILTER (WHERE w.attempt = 0) AS fresh
+               max(w.due) FILTER (WHERE w.attempt = 0 OR w.let_go = w.due) AS fresh
           FROM work w
          WHERE w.settled_at IS NULL AND w.state IN ('planned', 'running')
            AND w.due <= clock_timestamp() - :unrung * interval '1 second'
@@ -86,6 +86,7 @@ _TIDY = (
     "DELETE FROM vault WHERE expires_at <= clock_timestamp()",
     "DELETE FROM holds WHERE expires_at <= clock_timestamp() - interval '1 hour'",
     "DELETE FROM recent WHERE at <= clock_timestamp() - interval '10 seconds'",
+    "DELETE FROM platform_calls WHERE at <= clock_timestamp() - interval '1 hour'",
 )
 
 

@@ -59,7 +59,8 @@ _LET_GO = text("""
     WITH held AS (
         SELECT w.subject, w.lane, dense_rank() OVER (ORDER BY first, w.subject, w.lane) - 1 AS place
           FROM (SELECT subject, lane, min(due) AS first FROM work
-                 WHERE settled_at IS NULL AND state IN ('planned', 'running') AND due <= clock_timestamp()
+                 WHERE settled_at IS NULL AND state IN ('planned', 'running')
+                   AND (due <= clock_timestamp() OR let_go > clock_timestamp())
                    AND (lease_until IS NULL OR lease_until <= clock_timestamp())
                    AND (:tenant = '*' OR tenant = :tenant) AND (:activity = '*' OR activity = :activity)
                  GROUP BY subject, lane) w
@@ -69,7 +70,7 @@ _LET_GO = text("""
                       give_up_at = NULL
       FROM held h
      WHERE w.subject = h.subject AND w.lane = h.lane AND w.settled_at IS NULL AND w.state IN ('planned', 'running')
-       AND w.due <= clock_timestamp()
+       AND (w.due <= clock_timestamp() OR w.let_go > clock_timestamp())
 """)
 _LIST = text("""
     SELECT s.tenant, s.activity, s.mode, s.made_by, s.made_at, s.until,
@@ -107,8 +108,7 @@ async def end_switch(
 ) -> int:
     """Ends a switch and lets go what it held, `rate` lanes of people a second; gives the pieces let go.
 
-    All that is due in one lane becomes due at one time, and `let_go` keeps what comes later behind it, so that its
-    order stays. Raises NoSuchSwitch.
+    Raises NoSuchSwitch.
     """
     named = {"tenant": place.tenant, "activity": place.activity}
     mode = (await connection.execute(_END, named)).scalar_one_or_none()
@@ -116,10 +116,20 @@ async def end_switch(
         raise NoSuchSwitch("no such switch: ./hookledger switch list shows them")
     count = 0
     if mode == "off":
-        count = (await connection.execute(_LET_GO, named | {"rate": rate})).rowcount
+        count = await let_go(connection, place, rate)
     for tenant in _about(place, tenants):
         await record(connection, recording("switched on", tenant), switch=place.activity, was=mode)
     return count
+
+
+async def let_go(connection: AsyncConnection, place: Place, rate: float) -> int:
+    """Lets go what was held there, `rate` lanes of people a second; gives the pieces.
+
+    All that is due in one lane becomes due at one time, and the column `let_go` keeps what comes later behind it, so
+    that its order stays. What an earlier release has not reached yet is spread anew with the rest.
+    """
+    values = {"tenant": place.tenant, "activity": place.activity, "rate": rate}
+    return (await connection.execute(_LET_GO, values)).rowcount
 
 
 async def list_switches(connection: AsyncConnection) -> list[Switch]:

@@ -13,6 +13,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from ledger.engine import reading
 from ledger.plan import Item, Plan, Ref
 
+BROKEN = "broken"
+"""Instead of a switch's mode: an incident is open, and only its probe is claimed."""
 MOST_TAKEN = 500
 """The largest number of items in one take: keeps the workflow's marker well under Temporal's limit."""
 
@@ -37,7 +39,7 @@ class Claimed:
     plan: Plan
     give_up_at: datetime
     switch: str | None = None
-    """shadow or drop, if an operator wants it settled without running."""
+    """shadow or drop, if an operator wants it settled without running; broken, if it is an incident's probe."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,15 +74,18 @@ class Ending:
     detail: Mapping[str, Any] = field(default_factory=dict[str, Any])
     fault: str | None = None
     held: bool = False
+    cause: str | None = None
+    """Why it failed, in words that name nobody (`activities._breaker`)."""
 
 
-GOES_ON = """
-    (NOT EXISTS (SELECT 1 FROM switches) OR NOT EXISTS (
+_ANY_SWITCH = "(EXISTS (SELECT 1 FROM switches) OR EXISTS (SELECT 1 FROM incidents WHERE closed_at IS NULL))"
+GOES_ON = f"""
+    (NOT {_ANY_SWITCH} OR NOT EXISTS (
         SELECT 1 FROM work o WHERE o.subject = w.subject AND o.lane = w.lane AND o.seq <= w.seq
            AND o.settled_at IS NULL AND o.state IN ('planned', 'running') AND o.due <= clock_timestamp()
-           AND switch_of(o.tenant, o.activity) = 'off'))
+           AND is_kept_back(o.tenant, o.activity, o.subject)))
 """
-"""No switch holds `w`, nor earlier work of its lane. While there are no switches it costs a look at an empty table."""
+"""Neither switch nor breaker holds `w`, nor earlier work of its lane. While there are none it costs a look at two indexes."""
 
 _TAKE = text(f"""
     SELECT w.delivery::text, w.activity, w.seq, w.hook, w.application, w.lane, w.plan,
@@ -129,8 +134,9 @@ _CLAIM = text(f"""
            give_up_at = coalesce(give_up_at, clock_timestamp() + coalesce((plan->>'give_up')::float8, :give_up) * interval '1 second')
      WHERE (delivery, activity) IN (SELECT * FROM unnest(CAST(:deliveries AS uuid[]), CAST(:activities AS text[])))
        AND settled_at IS NULL AND state IN ('planned', 'running') AND {GOES_ON}
+       AND (let_go IS NULL OR let_go <= clock_timestamp())
     RETURNING delivery::text, activity, attempt, plan, give_up_at, seq,
-              CASE WHEN EXISTS (SELECT 1 FROM switches) THEN switch_of(tenant, activity) END AS switch
+              CASE WHEN {_ANY_SWITCH} THEN switch_of(tenant, activity) END AS switch
 """)
 _ENDED = text("""
     SELECT w.delivery::text, w.activity,
@@ -204,9 +210,10 @@ _SETTLE = text("""
     RETURNING id, delivery::text, activity
 """)
 _FAULT = text("""
-    INSERT INTO faults AS f (delivery, activity, attempt, at, text)
-    VALUES (:delivery, :activity, :attempt, clock_timestamp(), :text)
-    ON CONFLICT (delivery, activity) DO UPDATE SET attempt = excluded.attempt, at = excluded.at, text = excluded.text
+    INSERT INTO faults AS f (delivery, activity, attempt, at, text, cause)
+    VALUES (:delivery, :activity, :attempt, clock_timestamp(), :text, :cause)
+    ON CONFLICT (delivery, activity) DO UPDATE
+       SET attempt = excluded.attempt, at = excluded.at, text = excluded.text, cause = excluded.cause
 """)
 
 
@@ -232,11 +239,13 @@ async def settle(connection: AsyncConnection, endings: Sequence[Ending], code_ve
     written = {Ref(r.delivery, r.activity): r.id for r in result}
     for e in endings:
         if e.fault is not None and e.ref in written:
-            await write_fault(connection, e.ref, e.attempt or 0, e.fault)
+            await write_fault(connection, e.ref, e.attempt or 0, e.fault, e.cause)
     return written
 
 
-async def write_fault(connection: AsyncConnection, ref: Ref, attempt: int, fault: str) -> None:
+async def write_fault(
+    connection: AsyncConnection, ref: Ref, attempt: int, fault: str, cause: str | None = None
+) -> None:
     """Keeps the last thing an attempt said, where it can be erased. At most 4,000 characters."""
     await connection.execute(
         _FAULT,
@@ -245,26 +254,30 @@ async def write_fault(connection: AsyncConnection, ref: Ref, attempt: int, fault
             "activity": ref.activity,
             "attempt": attempt,
             "text": fault.replace("\x00", "�")[:4000],
+            "cause": cause,
         },
     )
 
 
 _UNCLAIM = text("""
-    UPDATE work SET state = 'planned', lease_until = NULL
+    UPDATE work SET state = 'planned', lease_until = NULL, give_up_at = CASE WHEN NOT :probe THEN give_up_at END
      WHERE delivery = :delivery AND activity = :activity AND attempt = :attempt AND state = 'running'
 """)
 
 
-async def unclaim(connection: AsyncConnection, claimed: Claimed, fault: str) -> None:
-    """Gives the lane back after a failed attempt that will be tried again."""
+async def unclaim(
+    connection: AsyncConnection, claimed: Claimed, fault: str, cause: str | None = None
+) -> None:
+    """Gives the lane back after a failed attempt that will be tried again. For a probe no time to give up runs."""
     values = {
         "delivery": UUID(claimed.ref.delivery),
         "activity": claimed.ref.activity,
         "attempt": claimed.attempt,
+        "probe": claimed.switch == BROKEN,
     }
     # Whose person was erased meanwhile has no place for it any more.
     if (await connection.execute(_UNCLAIM, values)).rowcount:
-        await write_fault(connection, claimed.ref, claimed.attempt, fault)
+        await write_fault(connection, claimed.ref, claimed.attempt, fault, cause)
 
 
 _RENEW = text("""

@@ -139,15 +139,21 @@ async def redrive_all(
     client: Client | None = None,
     say: Callable[[int], None] = lambda _: None,
 ) -> Redriven:
-    """Redrives what was found, some in each transaction, each piece with an entry; rings its people. `say` hears how many."""
+    """Redrives what was found, some in each transaction, each piece with an entry; rings its people. `say` hears how many.
+
+    At a rate the sweep rings them, each when its time has come.
+    """
     client = client or await connect(lazy=True)
     pieces, people, late = 0, set[UUID](), None
+    pause = 1 / selection.rate if selection.rate else 0.0
+    after = {ref: place * pause for place, ref in enumerate(refs)}
 
     def make(ref: Ref) -> Order:
-        return order(
+        made = order(
             "redrive", like.actor, like.reason, tenant=selection.tenant, delivery=UUID(ref.delivery),
             activity=ref.activity, detail={"of many": len(refs), **like.detail},
         )  # fmt: skip
+        return replace(made, after=after[ref])
 
     for place in range(0, len(refs), AT_ONCE):
         async with begin() as connection:
@@ -155,7 +161,7 @@ async def redrive_all(
         pieces += sum(one.count for one in done)
         latest = {one.subject: one for one in done}
         people |= latest.keys()
-        if late is None:
+        if late is None and not pause:
             said = await asyncio.gather(*(ring_after(settings, one, client) for one in latest.values()))
             late = next((words for words in said if words), None)
         say(pieces)

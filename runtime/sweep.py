@@ -9,8 +9,11 @@ from temporalio.client import Client, WorkflowExecutionStatus
 from temporalio.service import RPCError, RPCStatusCode
 
 from ledger.engine import Engine, EngineErrors
+from ledger.incidents import tend
+from ledger.operate import Order
 from ledger.sweep import Unrung, find_unrung, note_rung, only_sweeper, tidy
 from runtime.bell import Ring, ring
+from runtime.deeds import order
 from runtime.erasing import Impossible, carry_out
 from runtime.vault import open_folder
 from runtime.vault.keeping import destroy_due
@@ -62,6 +65,7 @@ class Sweep:
     async def round(self) -> int:
         """One round: gives how many people were rung."""
         sweep = self._settings.sweep
+        await self._tend()
         async with self._engine.begin() as connection:
             if not await only_sweeper(connection):
                 return 0
@@ -74,6 +78,13 @@ class Sweep:
                 await note_rung(connection, told)
             log.info("sweep rang for %d", len(told))
         return len(told)
+
+    async def _tend(self) -> None:
+        """Incidents: closes those that have healed, tries those that are open."""
+        breaker = self._settings.breaker
+        async with self._engine.begin() as connection:
+            if await only_sweeper(connection):
+                await tend(connection, breaker.probe_every, breaker.rate, _over)
 
     async def _ring(self, person: Unrung) -> bool:
         """Quiet work whose run still lives is only noted: a signal every few minutes would fill its history."""
@@ -106,3 +117,7 @@ class Sweep:
                 return False
             raise
         return state.status is WorkflowExecutionStatus.RUNNING
+
+
+def _over(tenant: str) -> Order:
+    return order("incident closed", "hookledger", "a probe went well", tenant=tenant)

@@ -19,6 +19,7 @@ from activities._machinery import Machinery
 from activities._registry import registry
 from activities._watch import Watcher
 from ledger.engine import Engine, EngineErrors, connect_store
+from ledger.incidents import Limit
 from ledger.releases import register
 from runtime.attributes import SEARCH_ATTRIBUTES
 from runtime.by_hand import Overseer
@@ -115,7 +116,11 @@ async def assemble(settings: Settings, client: Client) -> AsyncGenerator[Parts]:
     try:
         retired = await _register_patiently(engine, version)
         async with httpx.AsyncClient(timeout=_HTTP_TIMEOUT, follow_redirects=False) as http:
-            wiring = Wiring(engine, http, settings.activities, version, open_vault(settings).unseal)
+            platforms = {name: t.platform for name, t in settings.tenants.items() if t.platform}
+            limit = Limit(settings.breaker.users, settings.breaker.window)
+            wiring = Wiring(
+                engine, http, settings.activities, version, open_vault(settings).unseal, limit, platforms
+            )
             machinery = Machinery(wiring, retired)
             overseer = Overseer(engine, client, settings)
             watcher = Watcher(

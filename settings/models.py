@@ -13,6 +13,7 @@ from pydantic import (
 )
 
 from settings.addresses import Addresses
+from settings.breaker import Breaker
 from settings.degraded import Degraded
 from settings.four_eyes import FourEyes
 from settings.limits import Limits
@@ -252,6 +253,7 @@ class Settings(Table):
     temporal: Temporal = Temporal()
     bell: Bell = Bell()
     sweep: Sweep = Sweep()
+    breaker: Breaker = Breaker()
     watch: Watch = Watch()
     query: Query = Query()
     ledger: Evidence = Evidence()

@@ -44,6 +44,9 @@ class Platform(Table):
     brake, brake_share: more removals in one run than both of them, the number and the share of everybody known,
     are recorded as an incident instead.
     settle: how long a difference must have stood before it is believed, so that a hook on its way can arrive.
+    actor: as whom our own calls come back, as the ledger names them (`user:…`, `actor:…`).
+    loop_window, loop_depth: a hook about a person whom an activity called about so long before was caused by it; in a row
+    of so many calls no activity makes another.
     ignore: attributes whose values are never compared.
     """
 
@@ -58,6 +61,9 @@ class Platform(Table):
     timeout: Annotated[float, Field(gt=0, le=600)] = 30
     brake: Annotated[int, Field(ge=0)] = 50
     brake_share: Annotated[float, Field(ge=0, le=1)] = 0.02
+    actor: str | None = None
+    loop_window: Annotated[float, Field(gt=0, le=3600)] = 60
+    loop_depth: Annotated[int, Field(ge=1, le=100)] = 3
 
     @field_validator("url")
     @classmethod

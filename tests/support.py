@@ -47,6 +47,7 @@ def write_configuration(
 ) -> Settings:
     """Writes `hookledger.toml` with fresh keys beside it, and loads it. `extra` is more TOML, `tenant` as100's.
 
+    Unless `extra` has `[breaker]`, nothing is an incident: tests fail for many people on purpose.
     `rules` are the whole `[tenants.as100.rules]`; without them, unique attributes refuse and there are no others.
     """
     for name in ("webhook.key", "fingerprint.key"):
@@ -55,6 +56,8 @@ def write_configuration(
     (directory / "owner.url").write_text(store.owner_url or "")
     if store.keeper_url:
         (directory / "keeper.url").write_text(store.keeper_url)
+    if "[breaker]" not in extra:
+        extra += "\n[breaker]\nusers = 0\n"
     path = directory / "hookledger.toml"
     path.write_text(f"""
 fingerprint_key = {{ file = "fingerprint.key" }}

@@ -103,6 +103,8 @@ faults = Table(
     Column("attempt", Integer, nullable=False),
     time_("at"),
     text_("text"),
+    text_("cause", null=True),
+    Index("faults_cause", "activity", "cause", "at", postgresql_where=text("cause IS NOT NULL")),
 )
 
 vault = Table(
@@ -181,4 +183,37 @@ switches = Table(
     time_("made_at"),
     time_("until", null=True),
     CheckConstraint("mode IN ('off', 'drop', 'shadow')"),
+)
+
+incidents = Table(
+    "incidents",
+    metadata,
+    uuid_("id", key=True),
+    text_("tenant"),
+    text_("activity"),
+    text_("cause"),
+    time_("first_seen"),
+    time_("last_seen"),
+    time_("opened_at"),
+    uuid_("probe", null=True),
+    time_("probed_at", null=True),
+    time_("healed_at", null=True),
+    time_("closed_at", null=True),
+    Column("released", Integer),
+    Index("incidents_open", "tenant", "activity", unique=True, postgresql_where=text("closed_at IS NULL")),
+    Index("incidents_closed", "tenant", "activity", "closed_at"),
+)
+
+platform_calls = Table(
+    "platform_calls",
+    metadata,
+    uuid_("delivery", key=True),
+    text_("activity", key=True),
+    Column("attempt", Integer, primary_key=True, autoincrement=False),
+    text_("tenant"),
+    uuid_("subject"),
+    Column("depth", Integer, nullable=False),
+    time_("at"),
+    Index("platform_calls_subject", "subject", "at"),
+    Index("platform_calls_time", "at"),
 )

@@ -59,6 +59,14 @@ class Standing:
         for tenant, activity, state, count in figures.work:
             work.add_metric((tenant, activity, state), count)
         yield work
+        open_ = GaugeMetricFamily(
+            "hookledger_incidents_open",
+            "Causes that fail for many people at once; none is an absent series.",
+            labels=("tenant", "activity"),
+        )
+        for tenant, activity, count in figures.incidents:
+            open_.add_metric((tenant, activity), count)
+        yield open_
         for name, words, value in (
             (
                 "oldest_unsettled_work_seconds",

@@ -59,9 +59,9 @@ class _Server(uvicorn.Server):
 
 
 @asynccontextmanager
-async def http_endpoint() -> AsyncGenerator[Endpoint]:
-    """A listening endpoint."""
-    listener = socket.create_server(("127.0.0.1", 0))
+async def http_endpoint(port: int = 0) -> AsyncGenerator[Endpoint]:
+    """A listening endpoint; at a port of its own unless one is given."""
+    listener = socket.create_server(("127.0.0.1", port))
     endpoint = Endpoint(listener.getsockname()[1])
     server = _Server(uvicorn.Config(endpoint, lifespan="off", access_log=False, log_config=None))
     serving = asyncio.create_task(server.serve([listener]))

@@ -14,6 +14,8 @@ _OF_A_TENANT = re.compile(r":tenants?\b|tenant = (coalesce\()?\$\d|\(tenant, ")
 _OF_NOBODY = frozenset({"releases", "activity_names", "alembic_version", "unsealed", "leaves", "checkpoints"})
 
 BY_ID = {
+    "calls._CAUSE": "the job's own delivery, within its person",
+    "calls._NOTE": "the job's own work: the row takes its tenant from it",
     "vault._FORGET": "secrets that no work needs any more, whosever they are",
     "vault._COUNT": "numbers by key, which all tenants share",
     "figures._FIGURES": "counts of the whole ledger for the operators' metrics, tenants apart where they are told",
@@ -35,6 +37,12 @@ BY_ID = {
     "events._LOAD": "deliveries of a job, which came from one person's work",
     "explained._ENTRIES": "entries of the delivery found",
     "explained._HOLDS": "holds of the delivery's person",
+    "incidents._ANY_OPEN": "of all tenants, whether there is one",
+    "incidents._OPEN": "the failing job's own work: the row takes its tenant from it",
+    "incidents._PROBED": "the incident of the probe's own work",
+    "incidents._PROBE": "of all tenants: each incident looks for work of its own",
+    "incidents._HEALED": "of all tenants: each row carries its own",
+    "incidents._CLOSE": "the incident that was found",
     "importing._LOCK_PEOPLE": "people whom the chunk has found in the import's tenant",
     "importing._PROGRESS": "the import that this process began for its tenant",
     "importing._NOTE": "the import that this process began for its tenant",
@@ -82,6 +90,7 @@ BY_ID = {
     "switches._LIST": "the switches of all tenants, for the command line: names of tenants and activities, and counts",
     "trouble._HELD": "counts of all tenants, each under its name",
     "trouble._SWITCHES": "counts of switches of all tenants",
+    "work._ANY_SWITCH": "of all tenants, whether there is one",
     "work.GOES_ON": "a condition on a piece of work and its person's lane, which have a tenant",
     "sweep._FIND": "of all tenants: each row carries its own",
     "sweep._NOTE": "people who were rung",
