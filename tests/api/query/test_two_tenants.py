@@ -12,8 +12,8 @@ from hypothesis import HealthCheck, Phase, given
 from hypothesis import strategies as st
 
 from hooks import by_name
-from ledger.questions.__init__ import questions
 from ledger.engine import Pool, open_pool
+from ledger.questions import questions
 from settings import Store
 from settings.query import Role
 from tests.api.edge import Edge
@@ -152,7 +152,7 @@ async def both(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> As
             settings = configure(tmp_path_factory.mktemp("both"), store, _HURRIED)
             root = await open_pool(Store(url=servers.url("postgres", store.url.rpartition("/")[2])), "root")
             async with listen_to_hooks(settings) as edge, listen(settings) as desk:
-                keys = {
+                keys: dict[tuple[str, Role], str] = {
                     (tenant, role): (await make(settings, role, tenant, reason=_mark(tenant)))[0]
                     for tenant in OTHER
                     for role in ROLES
