@@ -259,6 +259,8 @@ def main(arguments: list[str] | None = None) -> int:
                 limit=options.seconds + 60,
             )
         )
+    # Whoever asks to stop once all is played would else get half of the figures.
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     result = figures(run, client_cpu_s=time.process_time() - before, with_samples=options.samples)
     print(json.dumps(asdict(result)))
     return 1 if result.non_2xx or result.broken or result.refused else 0
