@@ -21,6 +21,7 @@ from activities._activity import Activity, Outcome
 from activities._errors import Refused, SecretGone, Unavailable
 from activities._event import Event
 from activities._tools import Configured, Db, Tools
+from activities._traced import sql
 from hooks.secrets import CUT
 from ledger import work
 from ledger.engine import Engine, reading
@@ -104,17 +105,19 @@ class _Attempt:
         return done + await self._end(endings, db.writes)
 
     async def _claim(self) -> tuple[list[work.Claimed], list[work.Settled], list[work.Claimed]]:
-        async with self.wiring.engine.begin() as connection:
-            got = await work.claim(connection, self.refs, self.lease)
-            if isinstance(got, work.Busy):
-                raise _retry("Busy", got.seconds)
-            claimed, ended = got
-            off = await work.cancelled(connection, claimed)
+        with sql("claim"):
+            async with self.wiring.engine.begin() as connection:
+                got = await work.claim(connection, self.refs, self.lease)
+                if isinstance(got, work.Busy):
+                    raise _retry("Busy", got.seconds)
+                claimed, ended = got
+                off = await work.cancelled(connection, claimed)
         return [c for c in claimed if c.ref not in off], ended, [c for c in claimed if c.ref in off]
 
     async def _load(self, claimed: Sequence[work.Claimed]) -> dict[str, Stored]:
-        async with reading(self.wiring.engine) as connection:
-            return await load(connection, [c.ref.delivery for c in claimed])
+        with sql("load"):
+            async with reading(self.wiring.engine) as connection:
+                return await load(connection, [c.ref.delivery for c in claimed])
 
     async def _run(self, claimed: Sequence[work.Claimed], stored: Mapping[str, Stored], db: Db) -> Outcome:
         events = [event_of(stored[c.ref.delivery], self.activity, self.wiring) for c in claimed]
@@ -144,14 +147,15 @@ class _Attempt:
 
     async def _end(self, endings: list[work.Ending], writes: Sequence[work.Write] = ()) -> list[Settlement]:
         """Commits the outcome, its entry and the activity's own writes together; a stale attempt loses all three."""
-        async with self.wiring.engine.begin() as connection:
-            await work.apply_writes(connection, writes)
-            written = await work.settle(connection, endings, self.wiring.code_version)
-            if len(written) < len(endings):
-                raise _retry("Stale", 1.0)
-            if self.activity.secret:
-                for ending in endings:
-                    await forget_unneeded(connection, ending.ref.delivery)
+        with sql("settle"):
+            async with self.wiring.engine.begin() as connection:
+                await work.apply_writes(connection, writes)
+                written = await work.settle(connection, endings, self.wiring.code_version)
+                if len(written) < len(endings):
+                    raise _retry("Stale", 1.0)
+                if self.activity.secret:
+                    for ending in endings:
+                        await forget_unneeded(connection, ending.ref.delivery)
         return [Settlement(e.ref, e.outcome, written[e.ref]) for e in endings]
 
     async def _fail(
@@ -183,9 +187,10 @@ class _Attempt:
         return _retry(type(wrong).__name__, pause)
 
     async def _unclaim(self, claimed: Sequence[work.Claimed], wrong: BaseException) -> None:
-        async with self.wiring.engine.begin() as connection:
-            for claim in claimed:
-                await work.unclaim(connection, claim, without(self.secrets, words_of(wrong)))
+        with sql("unclaim"):
+            async with self.wiring.engine.begin() as connection:
+                for claim in claimed:
+                    await work.unclaim(connection, claim, without(self.secrets, words_of(wrong)))
 
 
 def event_of(stored: Stored, activity: Activity, wiring: Wiring) -> Event:

@@ -26,6 +26,7 @@ from settings.sealing import Evidence
 from settings.spool import Spool
 from settings.table import Table
 from settings.tls import Tls
+from settings.traces import Traces
 from settings.vault import Vault
 from settings.windows import Watch, Windows
 
