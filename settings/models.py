@@ -257,6 +257,7 @@ class Settings(Table):
     spool: Spool = Spool()
     vault: Vault = Vault()
     metrics: Metrics = Metrics()
+    traces: Traces = Traces()
     activities: dict[str, dict[str, Free]] = Field(default_factory=dict[str, dict[str, Any]], repr=False)
 
     @field_validator("fingerprint_key")

@@ -35,9 +35,7 @@ class Recorded:
         self._take = take
         self._close = close
 
-    def answered(
-        self, receipt: UUID, hook: str, tenant: str, verdict: str, status: int, took: float
-    ) -> None:
+    def answered(self, receipt: UUID, hook: str, tenant: str, verdict: str, status: int, took: float) -> None:
         """Of Traces."""
         if not is_traced(receipt, self._below):
             return

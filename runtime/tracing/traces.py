@@ -13,9 +13,7 @@ from settings.traces import Traces as TracesSettings
 class Traces(Protocol):
     """Spans of deliveries. Which of them are traced, their ids say."""
 
-    def answered(
-        self, receipt: UUID, hook: str, tenant: str, verdict: str, status: int, took: float
-    ) -> None:
+    def answered(self, receipt: UUID, hook: str, tenant: str, verdict: str, status: int, took: float) -> None:
         """A call was answered just now, in so many seconds: the root of its delivery's trace."""
         ...
 

@@ -94,7 +94,13 @@ class Stage:
 
 @asynccontextmanager
 async def stage(
-    store: Store, client: Client, home: Path, *, endpoint: str, sample: float, desk: str = "http://127.0.0.1:1"
+    store: Store,
+    client: Client,
+    home: Path,
+    *,
+    endpoint: str,
+    sample: float,
+    desk: str = "http://127.0.0.1:1",
 ) -> AsyncGenerator[Stage]:
     """Runs until the block ends; then everything traced has been sent."""
     settings = write_configuration(
