@@ -23,6 +23,7 @@ from activities._errors import Refused, SecretGone, Unavailable
 from activities._event import Event
 from activities._platform import Platform
 from activities._tools import Configured, Db, Tools
+from activities._traced import sql
 from hooks.secrets import CUT
 from ledger import incidents, work
 from ledger.calls import find_cause, note_call
@@ -116,17 +117,19 @@ class _Attempt:
         return done + await self._end(endings, db.writes, probe=is_probe(claimed))
 
     async def _claim(self) -> tuple[list[work.Claimed], list[work.Settled], list[work.Claimed]]:
-        async with self.wiring.engine.begin() as connection:
-            got = await work.claim(connection, self.refs, self.lease)
-            if isinstance(got, work.Busy):
-                raise _retry("Busy", got.seconds)
-            claimed, ended = got
-            off = await work.cancelled(connection, claimed)
+        with sql("claim"):
+            async with self.wiring.engine.begin() as connection:
+                got = await work.claim(connection, self.refs, self.lease)
+                if isinstance(got, work.Busy):
+                    raise _retry("Busy", got.seconds)
+                claimed, ended = got
+                off = await work.cancelled(connection, claimed)
         return [c for c in claimed if c.ref not in off], ended, [c for c in claimed if c.ref in off]
 
     async def _load(self, claimed: Sequence[work.Claimed]) -> dict[str, Stored]:
-        async with reading(self.wiring.engine) as connection:
-            return await load(connection, [c.ref.delivery for c in claimed])
+        with sql("load"):
+            async with reading(self.wiring.engine) as connection:
+                return await load(connection, [c.ref.delivery for c in claimed])
 
     async def _platform(self, claim: work.Claimed, stored: Stored) -> Platform:
         """How this attempt calls the platform back; it asks the store only for an activity that does so."""
@@ -183,18 +186,19 @@ class _Attempt:
 
         probe: an incident's attempt went well.  wrong: what it failed for, if that may be many people's.
         """
-        async with self.wiring.engine.begin() as connection:
-            await work.apply_writes(connection, writes)
-            written = await work.settle(connection, endings, self.wiring.code_version)
-            if len(written) < len(endings):
-                raise _retry("Stale", 1.0)
-            if probe:
-                await incidents.probe_went_well(connection, endings[0].ref)
-            if wrong is not None:
-                await self._note(connection, self.claimed, wrong)
-            if self.activity.secret:
-                for ending in endings:
-                    await forget_unneeded(connection, ending.ref.delivery)
+        with sql("settle"):
+            async with self.wiring.engine.begin() as connection:
+                await work.apply_writes(connection, writes)
+                written = await work.settle(connection, endings, self.wiring.code_version)
+                if len(written) < len(endings):
+                    raise _retry("Stale", 1.0)
+                if probe:
+                    await incidents.probe_went_well(connection, endings[0].ref)
+                if wrong is not None:
+                    await self._note(connection, self.claimed, wrong)
+                if self.activity.secret:
+                    for ending in endings:
+                        await forget_unneeded(connection, ending.ref.delivery)
         return [Settlement(e.ref, e.outcome, written[e.ref]) for e in endings]
 
     async def _fail(
@@ -230,11 +234,12 @@ class _Attempt:
         return _retry(type(wrong).__name__, pause)
 
     async def _unclaim(self, claimed: Sequence[work.Claimed], wrong: BaseException) -> None:
-        async with self.wiring.engine.begin() as connection:
-            for claim in claimed:
-                told = without(self.secrets, words_of(wrong))
-                await work.unclaim(connection, claim, told, cause_of(wrong))
-            await self._note(connection, claimed, wrong)
+        with sql("unclaim"):
+            async with self.wiring.engine.begin() as connection:
+                for claim in claimed:
+                    told = without(self.secrets, words_of(wrong))
+                    await work.unclaim(connection, claim, told, cause_of(wrong))
+                await self._note(connection, claimed, wrong)
 
     async def _note(
         self, connection: Connection, claimed: Sequence[work.Claimed], wrong: BaseException

@@ -12,6 +12,7 @@ from activities._bind import Wiring, event_of, next_wait, settled_before, words_
 from activities._errors import Refused
 from activities._registry import registry
 from activities._tools import Db, Tools
+from activities._traced import sql
 from ledger import work
 from ledger.engine import Connection, reading
 from ledger.events import Stored, load
@@ -85,18 +86,19 @@ class Books:
         ]
 
     async def _together(self, refs: Sequence[Ref]) -> list[Settlement]:
-        async with self.wiring.engine.begin() as connection:
-            claimed, ended = await _claim(connection, refs)
-            off = await work.cancelled(connection, claimed)
-            stored = await load(connection, [c.ref.delivery for c in claimed]) if claimed else {}
-            endings: list[work.Ending] = []
-            for claim in claimed:
-                if claim.ref in off:
-                    outcome = Outcome("cancelled")
-                else:
-                    outcome = await self._run(connection, claim, stored[claim.ref.delivery])
-                endings.append(work.Ending(claim.ref, claim.attempt, outcome.word, outcome.detail))
-            written = await work.settle(connection, endings, self.wiring.code_version) if endings else {}
+        with sql("keep"):
+            async with self.wiring.engine.begin() as connection:
+                claimed, ended = await _claim(connection, refs)
+                off = await work.cancelled(connection, claimed)
+                stored = await load(connection, [c.ref.delivery for c in claimed]) if claimed else {}
+                endings: list[work.Ending] = []
+                for claim in claimed:
+                    if claim.ref in off:
+                        outcome = Outcome("cancelled")
+                    else:
+                        outcome = await self._run(connection, claim, stored[claim.ref.delivery])
+                    endings.append(work.Ending(claim.ref, claim.attempt, outcome.word, outcome.detail))
+                written = await work.settle(connection, endings, self.wiring.code_version) if endings else {}
         return [settled_before(s) for s in ended] + [
             Settlement(e.ref, e.outcome, written.get(e.ref)) for e in endings
         ]
@@ -127,19 +129,20 @@ class Books:
 
     async def _put_off(self, ref: Ref, wrong: Exception) -> list[Settlement] | None:
         """Notes a failed attempt, whose transaction is gone. None: it is to be tried again."""
-        async with self.wiring.engine.begin() as connection:
-            claimed, ended = await _claim(connection, [ref])
-            if not claimed:
-                return [settled_before(s) for s in ended]
-            [claim] = claimed
-            outcome = _for_good(claim, wrong)
-            if outcome is None:
-                await work.unclaim(connection, claim, words_of(wrong))
-                return None
-            ending = work.Ending(
-                ref, claim.attempt, outcome, {"error": type(wrong).__name__}, words_of(wrong)
-            )
-            written = await work.settle(connection, [ending], self.wiring.code_version)
+        with sql("put off"):
+            async with self.wiring.engine.begin() as connection:
+                claimed, ended = await _claim(connection, [ref])
+                if not claimed:
+                    return [settled_before(s) for s in ended]
+                [claim] = claimed
+                outcome = _for_good(claim, wrong)
+                if outcome is None:
+                    await work.unclaim(connection, claim, words_of(wrong))
+                    return None
+                ending = work.Ending(
+                    ref, claim.attempt, outcome, {"error": type(wrong).__name__}, words_of(wrong)
+                )
+                written = await work.settle(connection, [ending], self.wiring.code_version)
         return [Settlement(ref, outcome, written.get(ref), failed=True)]
 
 

@@ -9,6 +9,7 @@ from temporalio.exceptions import ApplicationError
 
 from activities._bind import Wiring
 from activities._books import UNKNOWN_FOR, UNKNOWN_WAIT, Books
+from activities._traced import sql
 from ledger import work
 from ledger.engine import reading
 from ledger.plan import Item, Job, Ref, Settlement
@@ -55,6 +56,7 @@ class Machinery:
         self, refs: Sequence[Ref], outcome: str, detail: dict[str, str], hold: bool = False
     ) -> list[Settlement]:
         endings = [work.Ending(ref, None, outcome, detail, held=hold) for ref in refs]
-        async with self.wiring.engine.begin() as connection:
-            written = await work.settle(connection, endings, self.wiring.code_version)
+        with sql("settle"):
+            async with self.wiring.engine.begin() as connection:
+                written = await work.settle(connection, endings, self.wiring.code_version)
         return [Settlement(e.ref, e.outcome, written.get(e.ref), failed=outcome == "failed") for e in endings]

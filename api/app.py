@@ -33,6 +33,7 @@ from runtime.configuration import compiled
 from runtime.seeing import watched
 from runtime.seeing.meters import Meters
 from runtime.spool import open_spool
+from runtime.tracing import open_traces
 from runtime.vault import open_vault
 from runtime.vault.keeping import begin, keep_keys
 from runtime.version import code_version
@@ -50,18 +51,30 @@ def make_app(settings: Settings) -> HookPaths:
     async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
         client = await connect(lazy=True, name="api")
         pool = await open_pool(settings.store, "hookledger api")
-        bell = Bell(client, settings.bell, settings.temporal)
+        version = code_version(tuple(registry()))
+        traces = open_traces(settings.traces, "api", version)
+        bell = Bell(client, settings.bell, settings.temporal, traces)
         meters = Meters()
         verifier = Verifier(settings.tenants, fingerprint_key=settings.fingerprint_key, skew=meters.token_age)
         planner = Planner(settings.activities)
-        version = code_version(tuple(registry()))
         tools = DecisionTools(httpx.AsyncClient(timeout=settings.api.deadline, follow_redirects=False))
         app.state.pool = pool
         spool = open_spool(settings)
         vault = open_vault(settings)
         await begin(settings, vault, "api")
         app.state.receiver = receiver = Receiver(
-            settings, compiled(settings), verifier, planner, bell, pool, tools, version, spool, vault, meters
+            settings,
+            compiled(settings),
+            verifier,
+            planner,
+            bell,
+            pool,
+            tools,
+            version,
+            spool,
+            vault,
+            meters,
+            traces,
         )
         background = Background(receiver, bell, pool)
         notes, keys = asyncio.create_task(background.run()), asyncio.create_task(keep_keys(vault))
@@ -85,6 +98,7 @@ def make_app(settings: Settings) -> HookPaths:
             await tools.http.aclose()
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(pool.close(), 5)
+            await traces.close()
 
     app = FastAPI(
         title="Hookledger",

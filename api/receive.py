@@ -41,6 +41,7 @@ from runtime.bell import Bell, Ring
 from runtime.logs import about
 from runtime.seeing.meters import Meters
 from runtime.spool import NoRoom, Spool
+from runtime.tracing import OFF, Traces
 from runtime.vault import Vault, open_vault
 from settings import Settings
 from settings.addresses import Addresses, is_listed
@@ -89,6 +90,7 @@ class Receiver:
         spool: Spool | None = None,
         vault: Vault | None = None,
         meters: Meters | None = None,
+        traces: Traces = OFF,
     ) -> None:
         self.settings = settings
         self.policies = policies
@@ -101,6 +103,7 @@ class Receiver:
         self.spool = spool
         self.vault = vault or open_vault(settings)
         self.meters = meters or Meters()
+        self.traces = traces
         self.deliveries = Deliveries(settings, planner, self.vault, version)
         self.breaker = Breaker()
         self.refusals = Refusals()
@@ -118,14 +121,16 @@ class Receiver:
 
     async def __call__(self, hook: Hook, request: Request, name: str = "") -> Response:
         """Answers one call, within the deadline, whatever happens."""
-        began, course = time.perf_counter(), _Course()
-        response = await self._respond(hook, request, name or hook.name, course)
-        took = time.perf_counter() - began
-        self.meters.answered(course.tenant, hook.name, course.outcome, response.status_code, took)
+        began, course, receipt = time.perf_counter(), _Course(), uuid7()
+        response = await self._respond(hook, request, receipt, name or hook.name, course)
+        took, status = time.perf_counter() - began, response.status_code
+        self.meters.answered(course.tenant, hook.name, course.outcome, status, took)
+        self.traces.answered(receipt, hook.name, course.tenant, course.outcome, status, took)
         return response
 
-    async def _respond(self, hook: Hook, request: Request, name: str, course: _Course) -> Response:
-        receipt = uuid7()
+    async def _respond(
+        self, hook: Hook, request: Request, receipt: UUID, name: str, course: _Course
+    ) -> Response:
         about.set({"receipt": receipt, "hook": hook.name})
         self.bell.answering += 1
         try:
@@ -239,7 +244,7 @@ class Receiver:
             question = self._question(heard, self.opinion(heard, course.before, course.said))
             decision = hook.decide(question)
             delivery = self.deliveries.of(heard, question, decision.verdict)
-            got = await self._in_turn(heard, course, lambda: receive(self.pool, delivery))
+            got = await self._in_turn(heard, course, lambda: self._received(delivery))
         except (asyncpg.DataError, asyncpg.ProgramLimitExceededError) as wrong:
             log.warning("not storable: %s (%s)", heard.receipt, wrong.sqlstate)
             raise Problem(422, "not_storable", "The body holds a value that cannot be stored.") from None
@@ -254,6 +259,10 @@ class Receiver:
         if got.planned:
             self.ring(delivery, got)
         return _json(hook.answer(question, decision, Ruling(got.verdict, tuple(got.codes), tuple(got.names))))
+
+    async def _received(self, delivery: Delivery) -> Receipt:
+        with self.traces.of((delivery.id,), "receive", "sql"):
+            return await receive(self.pool, delivery)
 
     async def _in_turn(self, heard: Heard, course: _Course, call: Callable[[], Awaitable[T]]) -> T:
         """Asks the store when it is the tenant's turn. Raises Full."""
@@ -299,7 +308,13 @@ class Receiver:
             return
         self.bell.ring(
             Ring(
-                got.subject, got.workflow_id, delivery.tenant, delivery.person.login, got.seq, delivery.hook
+                got.subject,
+                got.workflow_id,
+                delivery.tenant,
+                delivery.person.login,
+                got.seq,
+                delivery.hook,
+                delivery.id,
             ),
             urgent=not self.planner.only_bookkeeping(delivery.work),
         )

@@ -9,6 +9,7 @@ AIMS: Mapping[str, str] = {
     "validate_vs_bare": "≥ 1.0",
     "validate_p99_vs_bare": "≤ 1.5",
     "ack_vs_bare": "≥ 0.8",
+    "ack_observed_vs_plain": "≥ 0.9",
     "policymap_vs_bare": "≥ 0.8",
     "validate_rules_vs_bare": "≥ 0.7",
     "validate_1m_vs_1k": "≤ 1.2",

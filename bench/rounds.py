@@ -130,8 +130,9 @@ def _races(one: Stack, size: Size, notebook: Notebook, say: Say) -> None:
     """Answers per second of one process each. No worker runs: what hooks cause later is the storms' to measure."""
     say("starting our api and the bare one")
     ours, bare = one.hookledger("race"), one.bare("bare")
+    plain = one.hookledger("plain", observed=False)
     seed = iter(range(1, 500))
-    for side in (ours, bare):
+    for side in (ours, plain, bare):
         race(one, "validateUser", side, next(seed), 0.3)
     for number in range(size.rounds):
         for name, hook in RACES.items():
@@ -140,10 +141,13 @@ def _races(one: Stack, size: Size, notebook: Notebook, say: Say) -> None:
             a = race(one, hook, ours, next(seed), seconds)
             if name == "ack":
                 ours = one.restarted(ours)
+                unseen = race(one, hook, plain, next(seed), seconds)
+                plain = one.restarted(plain)
+                notebook.note(ack_observed_vs_plain=a["hooks_per_s"] / unseen["hooks_per_s"])
             b = race(one, hook, bare, next(seed), seconds)
             _note_race(notebook, name, a, b)
-    one.end(ours)
-    one.end(bare)
+    for side in (ours, plain, bare):
+        one.end(side)
 
 
 def _note_race(notebook: Notebook, name: str, ours: dict[str, Any], bare: dict[str, Any]) -> None:

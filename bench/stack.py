@@ -17,6 +17,7 @@ import psutil
 
 from bench import activities, bare, naive, policy, traffic
 from dev import cluster, postgres, processes, temporal
+from dev.collector import collector
 from dev.looking import plain_environment
 from dev.postgres import Database, Postgres
 from dev.temporal import TemporalServer
@@ -63,6 +64,14 @@ keys = [{{ secret = {{ env = "BENCH_SECRET" }} }}]
 answer = "always"
 {rules}
 """
+_OBSERVED = """
+[metrics]
+api = {api}
+worker = {worker}
+temporal = {temporal}
+[traces]
+endpoint = "{collector}"
+"""
 
 
 class BenchError(Exception):
@@ -88,6 +97,8 @@ class Stack:
     temporal: TemporalServer
     secret: str
     environment: dict[str, str]
+    collector: str
+    """Where traces go."""
     running: list[subprocess.Popen[bytes]] = field(default_factory=list[subprocess.Popen[bytes]])
     _migrated: bool = False
 
@@ -98,21 +109,24 @@ class Stack:
         *,
         rules: str = policy.HEADER + policy.LOOKUP,
         known: int = KNOWN_PEOPLE,
+        observed: bool = True,
     ) -> Served:
         """Our api on a fresh database of that name, with the bench's activities, so many known people and rules.
 
-        `more` is configuration.
+        `more` is configuration. Metrics and traces are on, as they are where anybody looks after it, if `observed`.
         """
-        database, environment = self.configured(name, rules + more)
+        database, environment = self.configured(name, rules + more, observed=observed)
         self.postgres.sql(_AS_OWNER + _KNOWN_OURS.format(known=known), database.name)
         return self._serve("api", ["cli.py", "api"], environment, database)
 
-    def configured(self, name: str, rules: str = policy.HEADER) -> tuple[Database, dict[str, str]]:
+    def configured(
+        self, name: str, rules: str = policy.HEADER, *, observed: bool = True
+    ) -> tuple[Database, dict[str, str]]:
         """A fresh database of ours of that name, and the environment of our processes on it."""
         if not self._migrated:
             self._migrate()
         database = self.postgres.database(name, template=_TEMPLATE)
-        return database, self._configured(database, rules)
+        return database, self._configured(database, rules + (self._observed() if observed else ""))
 
     def restarted(self, api: Served) -> Served:
         """Our api anew on the same database: what it still had to ring for is forgotten with the old process."""
@@ -193,6 +207,10 @@ class Stack:
         file.write_text(policy.lookup_csv(), encoding="ascii")
         return file
 
+    def _observed(self) -> str:
+        ports = {name: processes.free_port() for name in ("api", "worker", "temporal")}
+        return _OBSERVED.format(collector=self.collector, **ports)
+
     def _configured(self, database: Database, rules: str) -> dict[str, str]:
         """The environment of our processes on that database."""
         self._lookup()
@@ -248,11 +266,12 @@ def stack() -> Generator[Stack]:
         pg.stop()
         raise
     secret = secrets.token_urlsafe(32)
-    made = Stack(directory, pg, server, secret, _environment(server, secret))
-    try:
-        yield made
-    finally:
-        made.stop()
+    with collector(keeps=False) as traces:
+        made = Stack(directory, pg, server, secret, _environment(server, secret), traces.endpoint)
+        try:
+            yield made
+        finally:
+            made.stop()
 
 
 def _environment(server: TemporalServer, secret: str) -> dict[str, str]:

@@ -23,6 +23,8 @@ class Ready:
     ledger: str
     console: str
     temporal_ui: str
+    metrics: dict[str, str]
+    """Of each process that tells how it is doing."""
     data: str
     curl: tuple[str, ...]
     simulate: str
@@ -72,6 +74,7 @@ class Screen:
             ("Ledger API", ready.ledger),
             ("Console", ready.console),
             ("Temporal UI", ready.temporal_ui),
+            *((f"Metrics, {name}", address) for name, address in ready.metrics.items()),
             ("Data and logs", ready.data),
         ):
             rows.add_row(Text(name, "bold"), Text(value, "cyan", overflow="fold"))

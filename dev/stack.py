@@ -300,6 +300,7 @@ class _Stack:
             ledger=f"{base.rpartition(':')[0]}:{self._options.query_port}/ledger",
             console=f"{base.rpartition(':')[0]}:{self._options.query_port}/console",
             temporal_ui=f"http://127.0.0.1:{self._options.ui_port}/namespaces/default/workflows",
+            metrics=settings.metrics.addresses(),
             data=str(self._home),
             curl=(
                 f"curl -i {trust}{webhooks}/postCreateUser \\",

@@ -12,11 +12,12 @@ from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from dev.collector import Collector, collector
 from dev.processes import StackError
 from leakscan import places, planted
 from leakscan.places import Place
 from leakscan.sentinels import Sentinel, Sentinels, find
-from leakscan.stack import ScanError, Stack, stack
+from leakscan.stack import ScanError, Stack, stack, traced
 from leakscan.story import Teller, Told, askers
 
 _console = Console(stderr=True)
@@ -38,15 +39,16 @@ def main() -> None:
             SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn(), console=_console
         ) as progress:
             task = progress.add_task("starting", total=None)
-            with stack(sentinels) as running:
+            with collector() as traces, stack(sentinels, traced(traces.endpoint)) as running:
                 told = Told(sentinels)
                 progress.update(task, description="telling the story")
                 spooled = _tell(running, told, seed)
                 progress.update(task, description="waiting for its end")
                 _settle(running)
                 planted.everywhere_else(running, seed, told)
+                planted.in_the_traces(traces.endpoint, seed)
                 progress.update(task, description="looking everywhere")
-                for place in _all(running, told, spooled):
+                for place in _all(running, told, spooled, traces):
                     seen[place.kind] += 1
                     if find(place.data, [seed]):
                         proven.add(place.kind)
@@ -108,7 +110,7 @@ def _settle(running: Stack, within: float = 90.0) -> None:
         time.sleep(0.5)
 
 
-def _all(running: Stack, told: Told, spooled: list[Place]) -> Iterator[Place]:
+def _all(running: Stack, told: Told, spooled: list[Place], traces: Collector) -> Iterator[Place]:
     yield from chain(
         places.answers(told),
         spooled,
@@ -116,6 +118,7 @@ def _all(running: Stack, told: Told, spooled: list[Place]) -> Iterator[Place]:
         places.processes(running),
         places.dumps(running),
         places.files(running),
+        places.exported(traces.batches),
     )
 
 

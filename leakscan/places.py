@@ -163,6 +163,15 @@ def answers(told: Told) -> Iterator[Place]:
         yield Place("answers", name, data)
 
 
+def exported(batches: list[bytes]) -> Iterator[Place]:
+    """What api and worker sent to the collector of traces."""
+    sent = b"".join(batches)
+    for process in (b"hookledger-api", b"hookledger-worker"):
+        if process not in sent:
+            raise ScanError(f"no traces came of {process.decode()}")
+    yield from (Place("traces", f"batch {number}", batch) for number, batch in enumerate(batches))
+
+
 def read_histories(stack: Stack) -> list[Place]:
     """`histories`, for a caller without a loop."""
     return asyncio.run(histories(stack))

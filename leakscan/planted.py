@@ -5,6 +5,7 @@ import subprocess
 import sys
 from datetime import timedelta
 
+import httpx
 from temporalio.client import Client
 
 from leakscan.sentinels import Sentinel
@@ -25,6 +26,7 @@ KINDS = frozenset(
         "Temporal's descriptions",
         "Temporal's files",
         "Temporal's histories",
+        "traces",
         "WAL",
     }
 )
@@ -52,6 +54,11 @@ def everywhere_else(stack: Stack, planted: Sentinel, told: Told) -> None:
     stack.running["planted"] = subprocess.Popen(
         [sys.executable, "-c", sleep, planted.value], env=stack.environment | {"PLANTED": planted.value}
     )
+
+
+def in_the_traces(endpoint: str, planted: Sentinel) -> None:
+    """As if a span held it."""
+    httpx.post(endpoint, content=planted.value.encode(), trust_env=False).raise_for_status()
 
 
 async def _in_temporal(stack: Stack, planted: Sentinel) -> None:

@@ -49,6 +49,11 @@ origin = "leakscan.example/ledger"
 interval = 2
 keys = [{ name = "first", secret = { file = "seal.key" } }]
 """
+_TRACES = """
+[traces]
+endpoint = "{}"
+sample = 1
+"""
 _TENANT = """
 [tenants.{name}.token]
 keys = [{{ secret = {{ file = "{name}.key" }} }}]
@@ -175,6 +180,11 @@ def stack(sentinels: Sentinels, more: str = "") -> Generator[Stack]:
     finally:
         cluster.remove(home)
         shutil.rmtree(home, ignore_errors=True)
+
+
+def traced(endpoint: str) -> str:
+    """Configuration under which every delivery's trace goes there."""
+    return _TRACES.format(endpoint)
 
 
 def _configure(

@@ -17,6 +17,7 @@ from temporalio.common import SearchAttributePair, TypedSearchAttributes
 from temporalio.exceptions import WorkflowAlreadyStartedError
 
 from runtime.attributes import LOGIN, TENANT
+from runtime.tracing import OFF, Traces
 from settings import Bell as BellSettings
 from settings import Temporal as TemporalSettings
 from workflows.user_lifecycle import NAME, Start
@@ -44,6 +45,8 @@ class Ring:
     login: str
     seq: int
     hook: str
+    delivery: UUID | None = None
+    """Whose trace tells of it."""
 
 
 async def ring(client: Client, settings: TemporalSettings, r: Ring, *, running: bool = False) -> None:
@@ -109,8 +112,11 @@ class Bell:
     a time, and after it a rest while calls are being answered: answers and urgent work come first.
     """
 
-    def __init__(self, client: Client, bell: BellSettings, temporal: TemporalSettings) -> None:
+    def __init__(
+        self, client: Client, bell: BellSettings, temporal: TemporalSettings, traces: Traces = OFF
+    ) -> None:
         self._client = client
+        self._traces = traces
         self._bell = bell
         self._temporal = temporal
         self._people: dict[UUID, _Person] = {}
@@ -210,7 +216,8 @@ class Bell:
 
     async def _send(self, r: Ring, *, running: bool) -> bool:
         try:
-            await ring(self._client, self._temporal, r, running=running)
+            with self._traces.of((r.delivery,) if r.delivery else (), "ring", "inside"):
+                await ring(self._client, self._temporal, r, running=running)
         except Exception as wrong:
             self.missed += 1
             log.warning("ring left to the sweep: %s", type(wrong).__name__)

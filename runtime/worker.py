@@ -36,6 +36,9 @@ from runtime.seeing.at_work import AtWork
 from runtime.seeing.meters import Meters
 from runtime.shutdown import stop_event
 from runtime.sweep import Sweep
+from runtime.tracing import OFF, open_traces
+from runtime.tracing.attempts import Attempts
+from runtime.tracing.outgoing import Outgoing
 from runtime.vault import open_vault
 from runtime.version import code_version
 from runtime.workflows import WORKFLOWS
@@ -113,9 +116,12 @@ async def assemble(settings: Settings, client: Client) -> AsyncGenerator[Parts]:
     """A worker and its sweep on an engine of their own; not yet polling."""
     version = code_version(tuple(registry()))
     engine = connect_store(settings.store, "hookledger worker")
+    traces = open_traces(settings.traces, "worker", version)
+    traced = traces is not OFF
+    calling = Outgoing if traced else httpx.AsyncClient
     try:
         retired = await _register_patiently(engine, version)
-        async with httpx.AsyncClient(timeout=_HTTP_TIMEOUT, follow_redirects=False) as http:
+        async with calling(timeout=_HTTP_TIMEOUT, follow_redirects=False) as http:
             platforms = {name: t.platform for name, t in settings.tenants.items() if t.platform}
             limit = Limit(settings.breaker.users, settings.breaker.window)
             wiring = Wiring(
@@ -137,7 +143,7 @@ async def assemble(settings: Settings, client: Client) -> AsyncGenerator[Parts]:
                     Reconciler(settings).reconcile,
                     Retainer(settings).retain,
                 ],
-                interceptors=[Hush()],
+                interceptors=[Hush(), Attempts(traces)] if traced else [Hush()],
                 max_cached_workflows=2000,
                 sticky_queue_schedule_to_start_timeout=timedelta(seconds=5),
                 graceful_shutdown_timeout=GRACE,
@@ -146,6 +152,7 @@ async def assemble(settings: Settings, client: Client) -> AsyncGenerator[Parts]:
             yield Parts(worker, Sweep(engine, client, settings), engine)
     finally:
         await engine.dispose()
+        await traces.close()
 
 
 def _activities(machinery: Machinery, wiring: Wiring) -> Sequence[Any]:

@@ -33,3 +33,8 @@ class Metrics(Table):
         if told.isascii() and told.isdigit() and int(told) <= 65_535:
             return int(told)
         return {"api": self.api, "query": self.query, "worker": self.worker}[process]
+
+    def addresses(self) -> dict[str, str]:
+        """Where all that have a port are asked."""
+        ports = {"api": self.api, "query": self.query, "worker": self.worker, "temporal": self.temporal}
+        return {name: f"http://{self.host}:{port}/metrics" for name, port in ports.items() if port}

@@ -27,6 +27,7 @@ from settings.sealing import Evidence
 from settings.spool import Spool
 from settings.table import Table
 from settings.tls import Tls
+from settings.traces import Traces
 from settings.vault import Vault
 from settings.windows import Watch, Windows
 
@@ -260,6 +261,7 @@ class Settings(Table):
     spool: Spool = Spool()
     vault: Vault = Vault()
     metrics: Metrics = Metrics()
+    traces: Traces = Traces()
     activities: dict[str, dict[str, Free]] = Field(default_factory=dict[str, dict[str, Any]], repr=False)
 
     @field_validator("fingerprint_key")

@@ -120,6 +120,7 @@ def test_a_day_of_make_dev(start: Callable[..., Dev], root: Path) -> None:
     shown = dev.ready()
     assert shown["webhooks"].endswith("/webhook/<hook>")
     assert shown["temporal_ui"].endswith("/namespaces/default/workflows")
+    assert set(shown["metrics"]) == {"api", "query", "worker", "temporal"}
     children = dev.children()
     assert set(children) == {"postgres", "temporal", "api", "query", "worker"}
     assert shown["ledger"].endswith("/ledger")

@@ -1,0 +1,1 @@
+"""Activities of these tests, found as a tenant's would be."""
