@@ -1,5 +1,6 @@
 """Whatever two tenants send, ask, export and do, in whatever order: no bit crosses over."""
 
+from base64 import urlsafe_b64encode
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
 from typing import Any
@@ -38,7 +39,16 @@ SELECT id::text FROM subjects WHERE tenant = $1 UNION SELECT id::text FROM deliv
 UNION SELECT id FROM keys WHERE tenant = $1
 """
 
-_HURRIED = "rate = 1000\nburst = 1000\nconcurrent = 50"
+_MORE = """
+rate = 1000
+burst = 1000
+concurrent = 50
+[ledger.seal]
+origin = "example.com/two"
+keys = [{ name = "first", secret = { file = "seal.key" } }]
+[ledger.erasures]
+folder = "erasures"
+"""
 
 Step = tuple[str, str, int, int, int]
 """What is done, by which tenant, and three numbers that choose among what there is."""
@@ -149,8 +159,11 @@ async def both(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> As
     async with database(servers, TEMPLATE) as store:
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("TEMPORAL_ADDRESS", servers.temporal)
-            settings = configure(tmp_path_factory.mktemp("both"), store, _HURRIED)
-            root = await open_pool(Store(url=servers.url("postgres", store.url.rpartition("/")[2])), "root")
+            directory, name = tmp_path_factory.mktemp("both"), store.url.rpartition("/")[2]
+            (directory / "seal.key").write_text(urlsafe_b64encode(bytes(range(32))).decode().rstrip("="))
+            store = store.model_copy(update={"keeper_url": servers.url("hookledger_keeper", name)})
+            settings = configure(directory, store, _MORE)
+            root = await open_pool(Store(url=servers.url("postgres", name)), "root")
             async with listen_to_hooks(settings) as edge, listen(settings) as desk:
                 keys: dict[tuple[str, Role], str] = {
                     (tenant, role): (await make(settings, role, tenant, reason=_mark(tenant)))[0]
@@ -163,7 +176,7 @@ async def both(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> As
 
 
 @hypothesis.settings(
-    max_examples=15,
+    max_examples=40,
     deadline=None,
     phases=[Phase.explicit, Phase.reuse, Phase.generate],
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
