@@ -139,9 +139,16 @@ def free_port(host: str = "127.0.0.1") -> int:
 
 
 def tail(log: Path, lines: int = 3) -> str:
-    """The last lines of a log, for the sentence that says where to look."""
+    """The last lines of a log, for the sentence that says where to look; of a crash in Go, those that say why."""
     try:
         text = log.read_text(encoding="utf-8", errors="replace")
     except OSError:
         return "(no log)"
-    return "\n".join(text.splitlines()[-lines:])
+    told = text.splitlines()
+    start = len(told) - lines
+    if told and told[-1].startswith(
+        "\t"
+    ):  # The end of a trace of Go's; what happened stands at its beginning.
+        crashes = [at for at, line in enumerate(told) if line.startswith(("panic:", "fatal error:"))]
+        start = crashes[-1] if crashes else start
+    return "\n".join(told[max(0, start) :][:lines])

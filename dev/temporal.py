@@ -17,6 +17,12 @@ from dev.processes import StackError
 
 _ENVIRONMENT = {"PATH": "/usr/bin:/bin", "TZ": "UTC"}
 _READY_WITHIN = 60.0
+# Temporal chooses free ports for its inner services and listens a moment later: by then a connection can have one.
+_TRIES = 3
+
+
+class _EndedError(StackError):
+    """The server ended while it was starting."""
 
 
 @dataclass(frozen=True)
@@ -67,23 +73,28 @@ def start(
             raise StackError(
                 f"port {wanted} is taken: Temporal cannot listen there; end who does, or choose another"
             )
-    address = f"127.0.0.1:{port or processes.free_port()}"
     log, database = _files(directory)
-    command = _command(address, ui_port, namespace, dynamic or {}, database)
-    for name, kind in search_attributes.items():
-        command += ["--search-attribute", f"{name}={kind}"]
-    process = processes.spawn(command, log=log, env=_ENVIRONMENT)
     ui_url = f"http://127.0.0.1:{ui_port}" if ui_port else None
-    server = TemporalServer(address, namespace, ui_url, log, process, kept=directory is not None)
-    try:
-        _wait_until_ready(server, database)
-        _operate(server, "namespace", "update", "--retention", f"{retention_days * 24}h")
-        for name in search_attributes.keys() - _registered(server):
-            _operate(server, "search-attribute", "create", "--name", name, "--type", search_attributes[name])
-    except BaseException:
-        server.stop()
-        raise
-    return server
+    kept = database is None or database.exists()
+    tries = 0
+    while True:
+        tries += 1
+        address = f"127.0.0.1:{port or processes.free_port()}"
+        command = _command(address, ui_port, namespace, dynamic or {}, database, search_attributes)
+        process = processes.spawn(command, log=log, env=_ENVIRONMENT)
+        server = TemporalServer(address, namespace, ui_url, log, process, kept=directory is not None)
+        try:
+            _wait_until_ready(server, database)
+            _settle(server, retention_days, search_attributes)
+            return server
+        except _EndedError:
+            if tries == _TRIES:
+                raise
+            if database and not kept:
+                database.unlink(missing_ok=True)  # What it left halfway would be in the next one's way.
+        except BaseException:
+            server.stop()
+            raise
 
 
 def _files(directory: Path | None) -> tuple[Path, Path | None]:
@@ -99,15 +110,22 @@ def _files(directory: Path | None) -> tuple[Path, Path | None]:
 
 
 def _command(
-    address: str, ui_port: int | None, namespace: str, dynamic: Mapping[str, str], database: Path | None
+    address: str,
+    ui_port: int | None,
+    namespace: str,
+    dynamic: Mapping[str, str],
+    database: Path | None,
+    search_attributes: Mapping[str, str],
 ) -> list[str]:
     host, port = address.split(":")
-    command = [_binary(), "server", "start-dev", "--ip", host, "--port", port, "--namespace", namespace]
+    command = [binary(), "server", "start-dev", "--ip", host, "--port", port, "--namespace", namespace]
     command += ["--log-level", "error", "--disable-config-file", "--disable-config-env"]
     command += ["--headless"] if ui_port is None else ["--ui-port", str(ui_port), "--ui-disable-news-fetch"]
     command += [] if database is None else ["--db-filename", str(database)]
     for key, value in dynamic.items():
         command += ["--dynamic-config-value", f"{key}={value}"]
+    for name, kind in search_attributes.items():
+        command += ["--search-attribute", f"{name}={kind}"]
     return command
 
 
@@ -122,12 +140,19 @@ def _wait_until_ready(server: TemporalServer, database: Path | None) -> None:
                 way_out = (
                     f"\nIf it cannot read {database}, remove that file: the ledger knows what is still to do"
                 )
-            raise StackError(
+            kind = StackError if server.process.poll() is None else _EndedError
+            raise kind(
                 f"Temporal did not start; the end of {server.log}:\n{processes.tail(server.log)}{way_out}"
             )
         time.sleep(0.03)
     if server.process.poll() is not None:
-        raise StackError(f"Temporal ended at once; the end of {server.log}:\n{processes.tail(server.log)}")
+        raise _EndedError(f"Temporal ended at once; the end of {server.log}:\n{processes.tail(server.log)}")
+
+
+def _settle(server: TemporalServer, retention_days: int, search_attributes: Mapping[str, str]) -> None:
+    _operate(server, "namespace", "update", "--retention", f"{retention_days * 24}h")
+    for name in search_attributes.keys() - _registered(server):
+        _operate(server, "search-attribute", "create", "--name", name, "--type", search_attributes[name])
 
 
 def _answers(server: TemporalServer) -> bool:
@@ -146,7 +171,7 @@ def _operate(server: TemporalServer, *arguments: str) -> str:
 
 def _cli(server: TemporalServer, *arguments: str) -> subprocess.CompletedProcess[str]:
     command = [
-        _binary(),
+        binary(),
         "operator",
         *arguments,
         "--address",
@@ -164,7 +189,8 @@ def _registered(server: TemporalServer) -> set[str]:
     return set(answer["customAttributes"] or {})
 
 
-def _binary() -> str:
+def binary() -> str:
+    """The command line that comes with the embedded Temporal. Raises StackError."""
     beside = Path(sys.executable).parent / "temporal"
     found = str(beside) if beside.exists() else shutil.which("temporal")
     if found is None:

@@ -12,8 +12,9 @@ from typing import Any
 import httpx
 import pytest
 
+from dev.processes import free_port
 from settings import Store
-from tests.journeys.processes import Journey, free_port
+from tests.journeys.processes import Journey
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy" / "prometheus"

@@ -3,7 +3,6 @@
 import asyncio
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -16,6 +15,7 @@ import httpx
 from temporalio.client import Client
 
 from dev import temporal
+from dev.processes import free_port
 from dev.temporal import TemporalServer
 from ledger.engine import Pool, open_pool
 from runtime.attributes import SEARCH_ATTRIBUTES
@@ -24,13 +24,6 @@ from tests.support import Servers, write_configuration
 
 ROOT = Path(__file__).parents[2]
 _SWEEP = "[sweep]\ninterval = 0.5\nunrung = 1.0\nquiet = 4.0\n"
-
-
-def free_port() -> int:
-    """A port that nobody listens on just now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 @dataclass

@@ -9,9 +9,10 @@ import httpx
 import pytest
 
 from api.auth import mint
+from dev.processes import free_port
 from ledger.engine import Pool
 from settings import Store
-from tests.journeys.processes import Journey, free_port
+from tests.journeys.processes import Journey
 
 _BODY = {"request": {"user": {"login": "seen.person", "email": "seen.person@example.com"}}}
 

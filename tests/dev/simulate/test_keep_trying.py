@@ -2,12 +2,12 @@
 
 import asyncio
 import json
-import socket
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from dev.processes import free_port
 from dev.simulate import CannotPlayError, Options, Standing, simulate
 from dev.simulate.people import person
 from dev.simulate.stories import tell
@@ -23,11 +23,6 @@ def options(port: int, **changes: Any) -> Options:
         concurrency=4,
         **changes,
     )
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return listener.getsockname()[1]
 
 
 async def test_what_was_lost_is_recorded_and_never_resent(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import urllib.request
 import pytest
 from prometheus_client import CollectorRegistry
 
+from dev.processes import free_port
 from ledger.engine import Pool
 from ledger.figures import Figures, read_figures
 from runtime.seeing import listener, watched
@@ -16,7 +17,6 @@ from runtime.seeing.listener import Checks, Listener
 from runtime.seeing.meters import Meters
 from runtime.seeing.pulse import STUCK, Pulse
 from settings.metrics import Metrics
-from tests.journeys.processes import free_port
 
 
 class _Seen:
