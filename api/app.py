@@ -50,7 +50,7 @@ def make_app(settings: Settings) -> HookPaths:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
         client = await connect(lazy=True, name="api")
-        pool = await open_pool(settings.store, "hookledger api")
+        pool = await open_pool(settings.store, "hookledger api", walled=True)
         version = code_version(tuple(registry()))
         traces = open_traces(settings.traces, "api", version)
         bell = Bell(client, settings.bell, settings.temporal, traces)

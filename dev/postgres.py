@@ -35,6 +35,7 @@ SELECT format('CREATE DATABASE %I OWNER %I TEMPLATE %I', :'name', :'owner', :'te
     WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = :'name') \\gexec
 REVOKE ALL ON DATABASE :"name" FROM PUBLIC;
 GRANT CONNECT ON DATABASE :"name" TO :"app", :"keeper";
+GRANT TEMPORARY ON DATABASE :"name" TO :"app";
 """
 
 

@@ -5,18 +5,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from ledger.engine import Pool
+from ledger.engine import Pool, within
 
-_LAST_KNOWN = """
-    SELECT b.body, p.body, clock_timestamp() - d.received_at
-      FROM handles h
-      JOIN identities i ON i.subject = h.subject
-      JOIN deliveries d ON d.id = i.delivery
-      JOIN bodies b ON b.delivery = d.id
-      LEFT JOIN bodies p ON p.delivery = d.before
-     WHERE h.tenant = $1 AND h.until IS NULL AND ((h.kind = 'id' AND h.value = $2) OR (h.kind = 'login' AND h.value = $3))
-     ORDER BY h.kind LIMIT 1
-"""
+_LAST_KNOWN = "SELECT o_body, o_previous, o_age FROM last_known($1, $2, $3)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +25,7 @@ async def last_known(pool: Pool, tenant: str, platform_id: str | None, login: st
     Raises one of ledger.engine.StoreErrors if the store does not answer.
     """
     row = await pool.fetchrow(_LAST_KNOWN, tenant, platform_id, login)
-    return None if row is None else LastKnown(_user(row[0]), _user(row[1]), row[2])
+    return None if row is None or row[0] is None else LastKnown(_user(row[0]), _user(row[1]), row[2])
 
 
 def _user(body: str | None) -> dict[str, Any] | None:
@@ -44,35 +35,40 @@ def _user(body: str | None) -> dict[str, Any] | None:
 
 async def keep_rules(pool: Pool, tenant: str, rules_hash: str, text: str) -> None:
     """Keeps the text behind a rules hash, once."""
-    await pool.execute(
-        "INSERT INTO rule_texts (tenant, hash, text, first_seen) VALUES ($1, $2, $3, clock_timestamp()) ON CONFLICT DO NOTHING",
-        tenant,
-        rules_hash,
-        text,
-    )
+    async with within(pool, tenant) as session:
+        await session.execute(
+            "INSERT INTO rule_texts (tenant, hash, text, first_seen) VALUES ($1, $2, $3, clock_timestamp())"
+            " ON CONFLICT DO NOTHING",
+            tenant,
+            rules_hash,
+            text,
+        )
 
 
 async def people(pool: Pool, tenant: str) -> int:
     """Known people of a tenant who are not archived."""
-    return await pool.fetchval(
-        "SELECT count(*) FROM identities WHERE tenant = $1 AND archived_at IS NULL AND left_at IS NULL",
-        tenant,
-    )
+    async with within(pool, tenant) as session:
+        return await session.fetchval(
+            "SELECT count(*) FROM identities WHERE tenant = $1 AND archived_at IS NULL AND left_at IS NULL",
+            tenant,
+        )
 
 
 async def holders(pool: Pool, tenant: str) -> dict[str, int]:
     """How many people have each application of a tenant."""
-    text = await pool.fetchval(
-        "SELECT json_object_agg(application, n) FROM (SELECT application, count(*) AS n FROM entitlements"
-        " WHERE tenant = $1 AND until IS NULL AND role = '' GROUP BY 1) AS q",
-        tenant,
-    )
+    async with within(pool, tenant) as session:
+        text = await session.fetchval(
+            "SELECT json_object_agg(application, n) FROM (SELECT application, count(*) AS n FROM entitlements"
+            " WHERE tenant = $1 AND until IS NULL AND role = '' GROUP BY 1) AS q",
+            tenant,
+        )
     return json.loads(text) if text else {}
 
 
 async def lookup_table(pool: Pool, tenant: str, name: str) -> dict[str, str]:
     """A table for lookup() that lives in the store."""
-    text = await pool.fetchval(
-        "SELECT json_object_agg(key, value) FROM lookups WHERE tenant = $1 AND name = $2", tenant, name
-    )
+    async with within(pool, tenant) as session:
+        text = await session.fetchval(
+            "SELECT json_object_agg(key, value) FROM lookups WHERE tenant = $1 AND name = $2", tenant, name
+        )
     return json.loads(text) if text else {}

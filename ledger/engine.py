@@ -1,14 +1,16 @@
 """The store's connections: one SQLAlchemy engine per process, and a bare pool for the answer path."""
 
-from collections.abc import Awaitable, Callable, Sequence
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, Protocol
 
 import asyncpg
-from sqlalchemy import URL, make_url
+from sqlalchemy import URL, event, make_url
+from sqlalchemy import Connection as SyncConnection
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
+from ledger.walls import EVERYTHING, NOTHING, SETTING, seeing, seen
 from settings import Store
 
 Connection = AsyncConnection
@@ -22,24 +24,56 @@ StoreErrors = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutEr
 
 
 def connect(
-    url: str, *, name: str, pool_size: int, statement_timeout: float, by_key: bool = False
+    url: str,
+    *,
+    name: str,
+    pool_size: int,
+    statement_timeout: float,
+    by_key: bool = False,
+    walled: bool = False,
 ) -> AsyncEngine:
     """An async engine whose errors hide parameters. `statement_timeout` in seconds, held by the server.
 
     `by_key` is for statements that look rows up by key, always: no plan of theirs reads a whole table.
+    Each transaction of a `walled` one shows the tenants that `ledger.walls.see()` named, others show all of them.
     """
-    server_settings = _server_settings(name, statement_timeout) | (_BY_KEY if by_key else {})
-    return create_async_engine(
+    server_settings = _server_settings(name, statement_timeout, NOTHING if walled else EVERYTHING)
+    engine = create_async_engine(
         _driver_url(url),
         pool_size=pool_size,
         max_overflow=0,
         hide_parameters=True,
-        connect_args={"timeout": 5, "server_settings": server_settings},
+        connect_args={"timeout": 5, "server_settings": server_settings | (_BY_KEY if by_key else {})},
+        execution_options={"walled": walled},
     )
+    if walled:
+        event.listen(engine.sync_engine, "begin", _raise_wall)
+    return engine
+
+
+def _raise_wall(connection: SyncConnection) -> None:
+    # SET takes no snapshot, as a SELECT would: the transaction can still be told to use another's.
+    connection.exec_driver_sql("SET LOCAL {} = '{}'".format(SETTING, seen().replace("'", "''")))
+
+
+_WALL = f"SELECT set_config('{SETTING}', $1, true)"
+
+
+@asynccontextmanager
+async def before_the_wall(engine: AsyncEngine) -> AsyncGenerator[AsyncConnection]:
+    """A transaction of a walled engine for those who have still to find out whose call it is."""
+    with seeing(EVERYTHING):
+        async with engine.begin() as connection:
+            yield connection
 
 
 def reading(engine: AsyncEngine) -> AbstractAsyncContextManager[AsyncConnection]:
-    """A connection for single SELECTs, without a transaction around them: one round trip instead of three."""
+    """A connection for single SELECTs, without a transaction around them: one round trip instead of three.
+
+    A wall needs the transaction.
+    """
+    if engine.sync_engine.get_execution_options()["walled"]:
+        return engine.begin()
     return engine.execution_options(isolation_level="AUTOCOMMIT").connect()
 
 
@@ -105,10 +139,11 @@ class Pool(Statements, Protocol):
         ...
 
 
-async def open_pool(store: Store, name: str, *, read_only: bool = False) -> Pool:
+async def open_pool(store: Store, name: str, *, read_only: bool = False, walled: bool = False) -> Pool:
     """The pool under receive(): SQLAlchemy's checkout costs more than the whole call (docs/adr/0002).
 
-    Connects at the first call, so that a process starts while the store is down.
+    Connects at the first call, so that a process starts while the store is down. A `walled` one shows rows only
+    `within` a tenant, or to functions of the store that name one themselves.
     """
     only = {"default_transaction_read_only": "on"} if read_only else {}
     create: Callable[..., Awaitable[Pool]] = getattr(asyncpg, "create_pool")  # noqa: B009
@@ -118,17 +153,29 @@ async def open_pool(store: Store, name: str, *, read_only: bool = False) -> Pool
         max_size=store.pool_size,
         timeout=store.statement_timeout,
         command_timeout=store.statement_timeout,
-        server_settings=_server_settings(name, store.statement_timeout) | _ONE_PLAN | only,
+        server_settings=_server_settings(name, store.statement_timeout, NOTHING if walled else EVERYTHING)
+        | _ONE_PLAN
+        | only,
         init=_json_as_text,
         reset=_nothing_to_reset,
     )
+
+
+@asynccontextmanager
+async def within(pool: Pool, tenants: str) -> AsyncGenerator[Session]:
+    """A transaction on a connection of the pool that shows this tenant's rows, or EVERYTHING."""
+    async with pool.acquire() as session, session.transaction():
+        await session.execute(_WALL, tenants)
+        yield session
 
 
 async def connect_alone(store: Store, name: str, statement_timeout: float) -> Any:
     """A bare connection for a long job, with the pool's plans. Its chunks do not wait for the disk: they are all
     there or the last few are not, and the job says when it wants to be sure."""
     connect_: Callable[..., Awaitable[Any]] = getattr(asyncpg, "connect")  # noqa: B009
-    settings = _server_settings(name, statement_timeout) | _ONE_PLAN | {"synchronous_commit": "off"}
+    settings = (
+        _server_settings(name, statement_timeout, EVERYTHING) | _ONE_PLAN | {"synchronous_commit": "off"}
+    )
     connection = await connect_(store.url, timeout=5, server_settings=settings)
     await _json_as_text(connection)
     return connection
@@ -138,13 +185,13 @@ _AS_SEALED = {"TimeZone": "UTC", "DateStyle": "ISO, YMD", "client_encoding": "UT
 """How leaves write times; `ledger.leaf` reads it."""
 
 
-async def connect_to_read(store: Store, name: str, *, by_key: bool = False) -> Any:
+async def connect_to_read(store: Store, name: str, *, by_key: bool = False, tenants: str = EVERYTHING) -> Any:
     """A bare connection for rows as they are sealed, by COPY. Statements may take as long as they need.
 
-    `by_key` as in `connect`. Its commits wait for the disk.
+    `by_key` as in `connect`. Its commits wait for the disk. It shows these `tenants` only.
     """
     connect_: Callable[..., Awaitable[Any]] = getattr(asyncpg, "connect")  # noqa: B009
-    settings = _server_settings(name, 0) | _AS_SEALED | (_BY_KEY if by_key else {"jit": "off"})
+    settings = _server_settings(name, 0, tenants) | _AS_SEALED | (_BY_KEY if by_key else {"jit": "off"})
     return await connect_(store.url, timeout=5, server_settings=settings | {"synchronous_commit": "on"})
 
 
@@ -160,5 +207,9 @@ def _driver_url(url: str) -> URL:
     return make_url(url).set(drivername="postgresql+asyncpg")
 
 
-def _server_settings(name: str, statement_timeout: float) -> dict[str, str]:
-    return {"application_name": name, "statement_timeout": f"{round(statement_timeout * 1000)}"}
+def _server_settings(name: str, statement_timeout: float, tenants: str) -> dict[str, str]:
+    return {
+        "application_name": name,
+        "statement_timeout": f"{round(statement_timeout * 1000)}",
+        SETTING: tenants,
+    }

@@ -28,7 +28,7 @@ class Figures:
 
 async def reached(statements: Statements) -> None:
     """Whether the store answers and is migrated; raises what a lost store raises."""
-    await statements.fetchval("SELECT 1 FROM deliveries LIMIT 1")
+    await statements.fetchval("SELECT 1 FROM deliveries WHERE false")
 
 
 async def read_figures(statements: Statements) -> Figures:

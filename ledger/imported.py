@@ -12,7 +12,7 @@ HOOK = "import"
 """The hook of imports' deliveries."""
 VERDICT = "imported"
 
-_COLUMNS = {
+COLUMNS = {
     "subjects": ("id", "tenant", "seq", "workflow_id", "created_at"),
     "handles": ("subject", "tenant", "since", "kind", "value"),
     "deliveries": (
@@ -35,7 +35,7 @@ _COMMITTED = bytes_field(bytes(32))[:4]
 """Goes before the 32 bytes of a commitment."""
 
 Rows = tuple[bytes, ...]
-"""One person's, for each table in the order of `_COLUMNS`, one after the other where there are several."""
+"""One person's, for each table in the order of `COLUMNS`, one after the other where there are several."""
 
 
 class RowMaker:
@@ -44,7 +44,7 @@ class RowMaker:
     def __init__(self, tenant: str, actor: str, code_version: str, rules_hash: str) -> None:
         named = text_field(tenant)
         said = b"".join(map(text_field, (HOOK, VERDICT, actor, rules_hash)))
-        begin = {table: row(len(columns)) + UUID_NEXT for table, columns in _COLUMNS.items()}
+        begin = {table: row(len(columns)) + UUID_NEXT for table, columns in COLUMNS.items()}
         self._subject, self._handle, self._delivery, self._body, self._identity, self._value, self._entry = (
             begin.values()
         )
@@ -125,7 +125,7 @@ class People:
     @classmethod
     def of(cls, everybody: Sequence[Rows]) -> "People":
         """In their order, which gives them their places."""
-        columns = list(zip(*everybody, strict=True)) or [()] * len(_COLUMNS)
+        columns = list(zip(*everybody, strict=True)) or [()] * len(COLUMNS)
         return cls(
             tuple(b"".join(parts) for parts in columns),
             tuple(array("I", map(len, parts)).tobytes() for parts in columns),
@@ -135,7 +135,7 @@ class People:
         self, places: Collection[int] | None, microseconds: int
     ) -> Iterator[tuple[str, tuple[str, ...], memoryview]]:
         """Table, columns and what COPY reads, for the people at those places, None for all, at that time."""
-        for (table, columns), data, lengths in zip(_COLUMNS.items(), self.tables, self.lengths, strict=True):
+        for (table, columns), data, lengths in zip(COLUMNS.items(), self.tables, self.lengths, strict=True):
             parts: list[bytes] = [data]
             if places is not None:
                 ends = list(accumulate(array("I", lengths), initial=0))

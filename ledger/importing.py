@@ -13,7 +13,7 @@ from typing import Any, Protocol
 from uuid import UUID
 
 from ledger.engine import Pool, StoreErrors, connect_alone
-from ledger.imported import People
+from ledger.imported import COLUMNS, People
 from ledger.receive import Delivery, Receipt, commit_to, receive
 from ledger.visit import OutOfReach, why
 from settings import Store
@@ -206,6 +206,7 @@ _CLASHES = """
       LEFT JOIN LATERAL (SELECT body FROM bodies WHERE delivery = i.delivery LIMIT 1) AS b ON true
      ORDER BY u.ord
 """
+_COPIED = "CREATE TEMPORARY TABLE copied_{0} ON COMMIT DELETE ROWS AS SELECT {1} FROM {0} WITH NO DATA"
 _NOW = "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint"
 _CLOSE_OPEN = """
     UPDATE imports SET finished_at = clock_timestamp()
@@ -312,7 +313,13 @@ class Session:
         """Writes people, None for all of them, whom nobody knows yet: the caller has seen it under their locks."""
         now = await self.connection.fetchval(_NOW)
         for table, columns, data in people.copies(places, now):
-            await self.connection.copy_to_table(table, source=data, columns=columns, format="binary")
+            await self.connection.copy_to_table(
+                f"copied_{table}", source=data, columns=columns, format="binary"
+            )
+            listed = ", ".join(columns)
+            await self.connection.execute(
+                f"INSERT INTO {table} ({listed}) SELECT {listed} FROM copied_{table}"
+            )
 
     async def receive(self, delivery: Delivery) -> Receipt:
         """Tells of one person, whoever they are, under locks that are held already."""
@@ -367,6 +374,9 @@ async def importing(store: Store, tenant: str) -> AsyncGenerator[Session]:
     connection = None
     try:
         connection = await connect_alone(store, "hookledger import", _PATIENCE)
+        # COPY goes into no table that has policies (PostgreSQL, "COPY").
+        for table, columns in COLUMNS.items():
+            await connection.execute(_COPIED.format(table, ", ".join(columns)))
         if not await connection.fetchval(_ALONE, tenant):
             raise Running
         yield Session(connection, tenant)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from ledger.degraded import TURNED_AWAY
-from ledger.engine import Pool, Session
+from ledger.engine import Pool, Session, within
 from ledger.receive import Delivery, Note, Receipt, locks, receive
 
 SPOOLED = "spooled"
@@ -80,7 +80,7 @@ async def record_late(
     `facts` are the hooks that change what is known, `confirming` those that confirm this one.
     Raises one of ledger.engine.StoreErrors.
     """
-    async with pool.acquire() as session, session.transaction():
+    async with within(pool, delivery.tenant) as session:
         await session.execute(_LOCK, locks(delivery))
         person = delivery.person
         row = await session.fetchrow(
@@ -116,7 +116,7 @@ async def record_spooled(pool: Pool, delivery: Delivery, answered_at: datetime) 
     """
     note = Note(SPOOLED, json.dumps({"answered": answered_at.isoformat()}))
     whole = replace(delivery, twin=None, notes=[*delivery.notes, note])
-    async with pool.acquire() as session, session.transaction():
+    async with within(pool, delivery.tenant) as session:
         # Whoever is still storing it holds these.
         await session.execute(_LOCK, locks(whole))
         if await session.fetchval(_STORED, whole.id, whole.tenant):

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
-from ledger.engine import Pool
+from ledger.engine import Pool, within
 from ledger.receive import commit_to
 
 _LOCK = "SELECT pg_advisory_xact_lock(hashtextextended('rules:' || $1, 0))"
@@ -32,7 +32,7 @@ async def note_loaded(pool: Pool, tenant: str, rules_hash: str, actor: str, code
 
     To be called before the text is kept. Of several processes that take up the same rules, the first writes.
     """
-    async with pool.acquire() as connection, connection.transaction():
+    async with within(pool, tenant) as connection:
         await connection.execute(_LOCK, tenant)
         before: str | None = await connection.fetchval(_LAST, tenant)
         if before is None or before == rules_hash:

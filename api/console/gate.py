@@ -21,6 +21,7 @@ from api.query.bounds import Bounds
 from api.query.desk import Call, Gone, Said, problem_of, too_long, while_they_listen
 from api.query.principal import Principal
 from ledger.engine import EngineErrors, StoreErrors
+from ledger.walls import see
 from settings.query import Role
 
 log = logging.getLogger(__name__)
@@ -93,12 +94,16 @@ class Gate:
         return tenant in visit.principal.tenants(least, self.tenants)
 
     def tenant(self, visit: Visit, least: Role = "auditor") -> str:
-        """The tenant in the address. Raises Problem: 404 alike for none and for another's, 403 for too small a role."""
+        """The tenant in the address. Raises Problem: 404 alike for none and for another's, 403 for too small a role.
+
+        From then on the visit sees that tenant only.
+        """
         tenant = visit.request.path_params["tenant"]
         if not self.may(visit, tenant):
             raise Problem(404, "no_such_tenant", "There is no such tenant, or none that you may read.")
         if not self.may(visit, tenant, least):
             raise Problem(403, "not_allowed", f"That is for the role {least} in {tenant}.")
+        see(tenant)
         return tenant
 
     async def answer(

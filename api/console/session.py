@@ -8,7 +8,7 @@ from datetime import timedelta
 from hashlib import blake2b, sha256
 
 from api.query.principal import Grant, Principal
-from ledger.engine import Engine
+from ledger.engine import Engine, before_the_wall
 from ledger.sessions import Begun, begin_session, end_session, find_session
 from settings.query import Query
 
@@ -56,7 +56,7 @@ class Sessions:
         """A new session's token; the one that the browser had `before` is good no more. Raises EngineErrors."""
         token, key = new_token(), _key_of(principal)
         grants = [] if key else [(grant.role, grant.tenant) for grant in principal.grants]
-        async with self._engine.begin() as connection:
+        async with before_the_wall(self._engine) as connection:
             if before:
                 await end_session(connection, _hash(before))
             begun = Begun(_hash(token), principal.actor, key, grants, self._longest)
@@ -68,7 +68,7 @@ class Sessions:
         """The session of a cookie. Raises EngineErrors."""
         if not token:
             return None
-        async with self._engine.begin() as connection:
+        async with before_the_wall(self._engine) as connection:
             good = await find_session(connection, _hash(token), self._idle)
         if good is None:
             return None
@@ -80,7 +80,7 @@ class Sessions:
 
     async def end(self, token: str) -> None:
         """Good no more. Raises EngineErrors."""
-        async with self._engine.begin() as connection:
+        async with before_the_wall(self._engine) as connection:
             await end_session(connection, _hash(token))
 
 

@@ -44,12 +44,19 @@ def make_query_app(settings: Settings) -> FastAPI:
     """The application, not yet started. Starting needs neither store nor Temporal nor identity provider."""
     query = settings.query
     # Two engines: who is let in must not wait behind what others are still reading.
-    door = connect(settings.store.url, name="hookledger query", pool_size=2, statement_timeout=_DOOR_SECONDS)
+    door = connect(
+        settings.store.url,
+        name="hookledger query",
+        pool_size=2,
+        statement_timeout=_DOOR_SECONDS,
+        walled=True,
+    )
     engine = connect(
         settings.store.url,
         name="hookledger query",
         pool_size=query.connections,
         statement_timeout=query.statement_timeout,
+        walled=True,
     )
     oidc = Oidc(query.oidc) if query.oidc else None
     desk = Desk(Door(door, oidc), Bounds(query), query.longest)

@@ -17,6 +17,7 @@ from api.query.bounds import Bounds
 from api.query.door import Door
 from api.query.principal import Principal
 from ledger.engine import EngineErrors, StoreErrors
+from ledger.walls import see
 
 log = logging.getLogger(__name__)
 
@@ -125,6 +126,7 @@ async def while_they_listen(handler: Handler, call: Call, said: Said) -> None:
     """Answers; ends at once, statement and all, when the caller has gone."""
 
     async def whole() -> None:
+        see(*call.principal.sees())
         response = await handler(call)
         await response(call.request.scope, _nothing, said)
 

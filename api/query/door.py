@@ -8,7 +8,7 @@ from api.problems import Problem
 from api.query.oidc import Oidc
 from api.query.principal import Grant, Principal
 from ledger import key_text
-from ledger.engine import Engine
+from ledger.engine import Engine, before_the_wall
 from ledger.key_text import KeyText
 from ledger.keys import find_key, note_use
 
@@ -53,7 +53,7 @@ class Door:
         return await self._holder(given)
 
     async def _holder(self, given: KeyText) -> Principal:
-        async with self._engine.begin() as connection:
+        async with before_the_wall(self._engine) as connection:
             kept = await find_key(connection, given.id)
             if not given.fits(kept.hash if kept else _NOBODY) or kept is None:
                 log.warning("a key that is not ours: %s", given.id)

@@ -4,6 +4,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import get_args
 
+from ledger.walls import EVERYTHING
 from settings.query import Role
 
 _RANK = {role: rank for rank, role in enumerate(get_args(Role))}
@@ -23,6 +24,11 @@ class Principal:
 
     actor: str
     grants: tuple[Grant, ...]
+
+    def sees(self) -> tuple[str, ...]:
+        """What the store shall show them at most, as `ledger.walls.see()` takes it."""
+        own = {grant.tenant for grant in self.grants if grant.tenant is not None}
+        return (EVERYTHING,) if any(grant.tenant is None for grant in self.grants) else tuple(sorted(own))
 
     def tenants(self, least: Role, configured: Collection[str]) -> tuple[str, ...]:
         """The configured tenants in which they have at least that role."""

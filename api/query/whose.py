@@ -6,6 +6,7 @@ from typing import Any
 from api.problems import Problem
 from api.query.parameters import BadParameters
 from api.query.principal import Principal
+from ledger.walls import see
 
 
 class NotTheirs(Problem):
@@ -24,12 +25,18 @@ def may_read(who: Principal, tenants: Collection[str]) -> tuple[str, ...]:
 
 
 def of_a_tenant(given: Mapping[str, Any], who: Principal, tenants: Collection[str]) -> dict[str, Any]:
-    """What was given, with a tenant that they may read: theirs, if they have but one. Raises NotTheirs, BadParameters."""
+    """What was given, with a tenant that they may read: theirs, if they have but one. Raises NotTheirs, BadParameters.
+
+    From then on the call sees that tenant only.
+    """
     may = may_read(who, tenants)
-    if "tenant" not in given and len(may) == 1:
-        return {"tenant": may[0], **given}
-    if "tenant" not in given:
+    if "tenant" in given:
+        tenant = given["tenant"]
+    elif len(may) == 1:
+        tenant = may[0]
+    else:
         raise BadParameters(f"tenant: is missing: one of {', '.join(may)}.")
-    if given["tenant"] not in may:
+    if tenant not in may:
         raise NotTheirs
-    return dict(given)
+    see(tenant)
+    return {"tenant": tenant, **given}

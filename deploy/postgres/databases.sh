@@ -25,4 +25,5 @@ CREATE DATABASE temporal OWNER temporal;
 CREATE DATABASE temporal_visibility OWNER temporal;
 REVOKE ALL ON DATABASE hookledger, temporal, temporal_visibility, postgres FROM PUBLIC;
 GRANT CONNECT ON DATABASE hookledger TO hookledger_app, hookledger_keeper;
+GRANT TEMPORARY ON DATABASE hookledger TO hookledger_app;
 SQL

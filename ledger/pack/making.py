@@ -106,7 +106,7 @@ async def make_pack(making: Making, write: Write, say: Say = lambda _done, _all:
     That it is being read is committed before the first row is handed out, and how it went at the end.
     """
     async with AsyncExitStack() as stack:
-        rows, beside = [await stack.enter_async_context(_connected(making.store)) for _ in range(2)]
+        rows, beside = [await stack.enter_async_context(_connected(making)) for _ in range(2)]
         await rows.execute(_OPEN)
         snapshot = await rows.fetchval("SELECT pg_export_snapshot()")
         await beside.execute(_OPEN)
@@ -127,8 +127,8 @@ async def make_pack(making: Making, write: Write, say: Say = lambda _done, _all:
 
 
 @asynccontextmanager
-async def _connected(store: Store) -> AsyncGenerator[Any]:
-    connection = await connect_to_read(store, "hookledger pack")
+async def _connected(making: Making) -> AsyncGenerator[Any]:
+    connection = await connect_to_read(making.store, "hookledger pack", tenants=making.asked.tenant)
     try:
         yield connection
     finally:

@@ -50,13 +50,10 @@ QUESTION = Question(
         SELECT t.since, t.subject, t.role, t.state, t.until,
                g.hook AS got_by, g.actor AS got_from, g.acting_for AS got_for, t.opened_by AS got_receipt,
                l.hook AS lost_by, l.actor AS lost_from, l.acting_for AS lost_for, t.closed_by AS lost_receipt
-          FROM entitlements t
+          FROM held_in(:tenant, :application, :begin, :end) t
           LEFT JOIN deliveries g ON g.id = t.opened_by
           LEFT JOIN deliveries l ON l.id = t.closed_by
-         WHERE held(t.tenant, t.application, t.since, t.until) && held(:tenant, :application, :begin, :end)
-           AND t.tenant = :tenant AND t.application = :application
-           AND t.since < :end AND (t.until IS NULL OR t.until > :begin)
-           AND (t.since, t.subject, t.role) > (:after_since, :after_subject, :after_role)
+         WHERE (t.since, t.subject, t.role) > (:after_since, :after_subject, :after_role)
          ORDER BY t.since, t.subject, t.role LIMIT :limit
     """,
 )

@@ -18,6 +18,7 @@ from ledger.restored import Line, Told, restore
 from ledger.seal import seal, sealing
 from ledger.verify import Asked, Verdict, verify
 from ledger.visit import visit
+from ledger.walls import EVERYTHING, SETTING
 from settings import Store
 from tests.support import Servers, delivery
 
@@ -113,8 +114,8 @@ class Ledger:
 
 
 async def connect(url: str) -> Any:
-    """A bare connection; asyncpg has no types."""
-    return await cast("Any", asyncpg).connect(url)
+    """A bare connection that sees all tenants; asyncpg has no types."""
+    return await cast("Any", asyncpg).connect(url, server_settings={SETTING: EVERYTHING})
 
 
 @asynccontextmanager

@@ -50,7 +50,7 @@ async def test_rows_of_copy_are_queued_too(ledger: Ledger) -> None:
     await ledger.receive("a")
     columns = "at, tenant, delivery, hook, outcome, actor, code_version, rules_hash, commitment"
     rows = await ledger.root.fetch(f"SELECT {columns} FROM entries")
-    connection = await connect(ledger.store.url)
+    connection = await connect(ledger.store.owner_url or "")
     await connection.copy_records_to_table("entries", records=[*rows] * 500, columns=columns.split(", "))
     await connection.close()
 
