@@ -1,6 +1,5 @@
 """`incidents list`, `show`, `redrive`: one cause of many failures is looked at and put right as one."""
 
-import re
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -11,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from commands.ending import stop
-from commands.many import Doing, redrive_all
+from commands.many import Doing, per_second, redrive_all
 from commands.output import as_json, console, print_lines, printable
 from commands.times import ago
 from ledger.bulk import Selection
@@ -23,7 +22,6 @@ from runtime.deeds import order
 from settings import Settings
 
 T = TypeVar("T")
-_RATE = re.compile(r"(\d+(?:\.\d+)?)\s*(?:/\s*s)?")
 
 
 async def listing(settings: Settings, tenant: str | None, *, closed: bool, lines: bool) -> None:
@@ -76,7 +74,7 @@ async def show(settings: Settings, id_: str, *, as_object: bool) -> None:
 
 async def redrive(doing: Doing, id_: str, rate: str) -> None:
     """Closes it if it is open, which lets go what it holds, and runs again what gave up for its cause."""
-    number, tenants, speed = _id(id_), list(doing.settings.tenants), _rate(rate)
+    number, tenants, speed = _id(id_), list(doing.settings.tenants), per_second(rate)
     reason = doing.why()
 
     def over(tenant: str) -> Order:
@@ -103,13 +101,6 @@ async def redrive(doing: Doing, id_: str, rate: str) -> None:
 
 def _state(incident: Incident) -> Text:
     return Text("open", "red") if incident.closed_at is None else Text("over", "green")
-
-
-def _rate(text: str) -> float:
-    found = _RATE.fullmatch(text.strip())
-    if found is None or not 0.1 <= float(found[1]) <= 1000:
-        stop("--rate: 0.1/s to 1000/s, such as 20/s")
-    return float(found[1])
 
 
 def _id(text: str) -> UUID:

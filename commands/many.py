@@ -1,6 +1,7 @@
 """`redrive-all`, `requests`, `approve`, `reject`: work redriven by a filter, and deeds that wait for another person."""
 
 import getpass
+import re
 from dataclasses import asdict, dataclass
 from functools import partial
 from uuid import UUID
@@ -26,6 +27,7 @@ from runtime.erasing import Done as Erased
 from runtime.erasing import Impossible
 from settings import Settings
 
+_RATE = re.compile(r"(\d+(?:\.\d+)?)\s*(?:/\s*s)?")
 _WRONG = (OutOfReach, NoSuchWork, MoreThanCounted, NoSuchRequest, SamePerson)
 
 
@@ -49,6 +51,14 @@ class Doing:
         if not reason:
             stop("--reason is missing: an auditor will read it")
         return reason
+
+
+def per_second(rate: str) -> float:
+    """`--rate`, or the end of the command."""
+    found = _RATE.fullmatch(rate.strip())
+    if found is None or not 0.1 <= float(found[1]) <= 1000:
+        stop("--rate: 0.1/s to 1000/s, such as 20/s")
+    return float(found[1])
 
 
 async def redrive_all(doing: Doing, selection: Selection, *, yes: bool) -> None:

@@ -1,4 +1,4 @@
-"""How things stand, for operators: schema, hooks seen, calls turned away, known users, open work, brakes."""
+"""How things stand, for operators: schema, hooks seen, calls turned away, known users, open work, brakes, incidents."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
@@ -55,6 +55,16 @@ class Gaps:
 
 
 @dataclass(frozen=True, slots=True)
+class Broken:
+    """One incident that is open: one cause, whatever the number of people."""
+
+    id: UUID
+    activity: str
+    cause: str
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Standing:
     """How one tenant stands. `refusals` newest first; `braked_since` is None while the brake is off."""
 
@@ -66,6 +76,8 @@ class Standing:
     gaps: Gaps = Gaps()
     degraded: Mapping[str, int] = field(default_factory=dict[str, int])
     """Answers of the last day that were given without the store, by what was answered."""
+    incidents: tuple[Broken, ...] = ()
+    """The oldest first."""
 
     @property
     def last_delivery(self) -> datetime | None:
@@ -126,6 +138,10 @@ _BRAKES = text("""
     SELECT tenant, stopped_at FROM brakes WHERE stopped_at IS NOT NULL AND tenant = ANY (CAST(:tenants AS text[]))
 """)
 
+_INCIDENTS = text("""
+    SELECT tenant, id, activity, cause, first_seen FROM incidents
+     WHERE closed_at IS NULL AND tenant = ANY (CAST(:tenants AS text[])) ORDER BY first_seen
+""")
 _GAPS = text(
     "SELECT tenant, count(*) AS open, min(since) AS since FROM gaps"
     " WHERE closed_at IS NULL AND tenant = ANY (CAST(:tenants AS text[])) GROUP BY tenant"
@@ -153,4 +169,8 @@ async def read_standings(connection: AsyncConnection, tenants: Collection[str]) 
         found.setdefault(row.tenant, {})["braked_since"] = row.stopped_at
     for row in await connection.execute(_GAPS, these):
         found.setdefault(row.tenant, {})["gaps"] = Gaps(row.open, row.since)
+    for row in await connection.execute(_INCIDENTS, these):
+        tenant = found.setdefault(row.tenant, {})
+        broken = Broken(row.id, row.activity, row.cause, row.first_seen)
+        tenant["incidents"] = (*tenant.get("incidents", ()), broken)
     return {tenant: Standing(**values) for tenant, values in found.items()}

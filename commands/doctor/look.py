@@ -103,6 +103,9 @@ def _checks(name: str, standing: Standing, settings: Settings, now: datetime) ->
     else:
         yield Check("Calls", "note", "none has come yet")
     yield from _work(standing, settings, now)
+    for broken in standing.incidents:
+        words = f"{broken.activity} fails for many since {ago(broken.since, now)}: {broken.cause}"
+        yield Check("Incident", "wrong", words, f"./hookledger incidents show {broken.id}")
     if standing.gaps.since:
         words = f"{standing.gaps.open} open, the oldest from {ago(standing.gaps.since, now)}"
         yield Check("Gaps", "note", words, f"./hookledger gaps --tenant {name} says what is missing.")

@@ -87,6 +87,9 @@ def redrive_all(
         str | None, typer.Option(help="Ended since: 7d, 2h, 2026-11-25, 2026-11-25T10:00 (UTC).")
     ] = None,
     until: Annotated[str | None, typer.Option(help="The same forms; the moment itself is left out.")] = None,
+    rate: Annotated[
+        str | None, typer.Option(help="How many are run in a second: 20/s. All at once if left out.")
+    ] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do it; without this it is only counted.")] = False,
     reason: Annotated[
         str | None, typer.Option(help="Why; kept in the ledger for auditors. Needed with --yes.")
@@ -99,7 +102,7 @@ def redrive_all(
     If the tenant wants four eyes for it, --yes asks, and another person approves. Exit codes: 0 done, asked for or
     counted, 2 it cannot be done.
     """
-    from commands.many import Doing
+    from commands.many import Doing, per_second
     from commands.many import redrive_all as run
     from ledger.bulk import STATES, Selection, State
 
@@ -112,7 +115,8 @@ def redrive_all(
         stop(f"--state: must be one of {', '.join(STATES)}")
     span = moment(since, "--since"), moment(until, "--until")
     states: tuple[State, ...] = tuple(known for known in STATES if not state or known in state)
-    selection = Selection(name, states, activity, hook, application, *span)
+    speed = None if rate is None else per_second(rate)
+    selection = Selection(name, states, activity, hook, application, *span, rate=speed)
     asyncio.run(run(Doing(settings, reason, actor, as_json), selection, yes=yes))
 
 

@@ -154,6 +154,22 @@ async def test_the_brake_and_late_work_are_wrong(run: Run, pool: Pool) -> None:
     assert report["tenants"][0]["standing"]["work"]["open"] == 1
 
 
+@pytest.mark.usefixtures("worker")
+async def test_an_incident_is_wrong_and_says_where_to_look(run: Run, pool: Pool) -> None:
+    await pool.execute(
+        "INSERT INTO incidents (id, tenant, activity, cause, first_seen, last_seen, opened_at) VALUES"
+        " (gen_random_uuid(), 'as100', 'mail', 'Unavailable:SMTP', now() - interval '5 minutes', now(), now()),"
+        " (gen_random_uuid(), 'as200', 'badge', 'Unavailable', now(), now(), now())"
+    )
+
+    report = await _report(run, 1)
+
+    [found] = [check for check in report["tenants"][0]["checks"] if check["name"] == "Incident"]
+    assert found["state"] == "wrong"
+    assert "mail fails for many since 5 min" in found["words"]
+    assert found["remedy"].startswith("./hookledger incidents show ")
+
+
 async def test_everything_down_is_said_in_bounded_time(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,6 +2,7 @@
 
 import json
 from datetime import timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -84,6 +85,21 @@ async def test_it_is_counted_first_and_done_with_yes(run: Run, pool: Pool) -> No
     assert [(d["outcome"], d["actor"], d["reason"], d["detail"]["of many"]) for d in await deeds(pool)] == [
         ("redrive", "a", "the server is back", 2)
     ] * 2
+
+
+@pytest.mark.usefixtures("client", "failed")
+async def test_at_a_rate_each_is_due_after_the_other(run: Run, pool: Pool) -> None:
+    wrong = await run("redrive-all", "--rate", "fast", "--yes", "--reason", "slowly")
+    assert (wrong.exit_code, "--rate" in wrong.output) == (2, True)
+    done = await run("redrive-all", "--rate", "0.5/s", "--yes", "--reason", "slowly")
+    assert done.exit_code == 0, done.output
+
+    due = await rows(
+        pool, "SELECT extract(epoch FROM due)::float8 AS at FROM work WHERE state = 'planned' ORDER BY due"
+    )
+    pauses = [b["at"] - a["at"] for a, b in pairwise(due)]
+    assert len(pauses) == 3
+    assert all(1.5 < pause < 2.5 for pause in pauses), pauses
 
 
 @pytest.mark.usefixtures("client", "failed")

@@ -41,6 +41,19 @@ async def test_shows_the_note_and_who_verified_last(
     assert await rows(pool, read) == [], "the page tells of nobody"
 
 
+async def test_an_incident_stands_on_the_overview_of_its_tenant(desk: Desk, pool: Pool) -> None:
+    await pool.execute(
+        "INSERT INTO incidents (id, tenant, activity, cause, first_seen, last_seen, opened_at)"
+        " VALUES (gen_random_uuid(), 'as200', 'mail', 'Unavailable:SMTP <421>', now(), now(), now())"
+    )
+    async with signed_in(desk, "auditor") as visitor:
+        ours, theirs = await visitor.get(OF), await visitor.get("/console/of/as200")
+
+    assert "fails for many people" not in ours.text
+    assert "mail fails for many people" in text_of(theirs)
+    assert "Unavailable:SMTP &lt;421&gt;" in theirs.text
+
+
 async def test_the_brake_is_released_by_an_operator_with_a_reason(desk: Desk, pool: Pool) -> None:
     await pool.execute("INSERT INTO brakes (tenant, stopped_at) VALUES ('as100', now()), ('as200', now())")
     async with signed_in(desk, "auditor", "as100") as visitor:
