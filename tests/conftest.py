@@ -22,6 +22,7 @@ from settings import Settings, Store
 from tests.support import Servers, write_configuration
 
 TEMPLATE = "hookledger_template"
+_ROOM = 4 * 1024**3
 _SERVERS = pytest.StashKey[Servers]()
 _STOPS = pytest.StashKey[list[Callable[[], None]]]()
 
@@ -34,7 +35,7 @@ def pytest_configure(config: pytest.Config) -> None:
         return
     if config.option.collectonly:
         return
-    directory = Path(tempfile.mkdtemp(prefix="hookledger-tests-"))
+    directory = _roomy_place()
     pg = postgres.start(directory, durable=False)
     server = temporal.start(
         None,
@@ -45,6 +46,15 @@ def pytest_configure(config: pytest.Config) -> None:
     template = pg.database(TEMPLATE)
     migrate_to_head(Store(url=template.app_url, owner_url=template.owner_url))
     config.stash[_SERVERS] = Servers(server.address, pg.port, dict(pg.passwords))
+
+
+def _roomy_place() -> Path:
+    """In memory where it has room: many a test makes a database, whose files cost a disk more than the test does."""
+    memory = Path("/dev/shm")
+    roomy = os.access(memory, os.W_OK) and shutil.disk_usage(memory).free > _ROOM
+    directory = Path(tempfile.mkdtemp(prefix="hookledger-tests-", dir=memory if roomy else None))
+    directory.chmod(0o711)  # The server's own account must get through.
+    return directory
 
 
 def pytest_configure_node(node: Any) -> None:
