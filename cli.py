@@ -104,12 +104,14 @@ def query(
 def worker() -> None:
     """Runs lifecycles and activities."""
     from runtime.closed import close_memory
+    from runtime.giving_way import give_way
     from runtime.logs import start_logging
     from runtime.shutdown import leave
     from runtime.worker import run_worker
 
     close_memory()
     start_logging()
+    give_way()
     leave(asyncio.run(run_worker(load())))
 
 

@@ -1,18 +1,15 @@
 """Runs the listener on which the ledger is asked: a process of its own, so that no export slows an answer to a hook."""
 
-import os
 import signal
 
 from api.listening import Server, configured, run
 from api.query.app import make_query_app
+from runtime.giving_way import give_way
 from settings import Settings
-
-_GIVES_WAY = 10
-"""Steps of priority below an api on the same machine: whoever waits for an export can wait a little longer."""
 
 
 def serve(settings: Settings, host: str | None = None, port: int | None = None) -> None:
     """Listens until SIGTERM or SIGINT; calls under way are answered, for seconds. Ends the process."""
-    os.nice(_GIVES_WAY)
+    give_way()  # whoever waits for an export can wait a little longer
     signal.signal(signal.SIGHUP, signal.SIG_IGN)  # nothing is loaded again here: it must not end by it
     run(Server(configured(make_query_app(settings), settings.query, host, port)), "query", settings)

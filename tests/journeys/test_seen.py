@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator
 from pathlib import Path
 
 import httpx
+import psutil
 import pytest
 
 from api.auth import mint
@@ -80,6 +81,8 @@ async def test_api_and_worker_tell_how_they_are_doing(watched: Watched, pool: Po
         "process_resident_memory_bytes",
     )
     assert "seen.person" not in said
+    priorities = {name: psutil.Process(one.pid).nice() for name, one in watched.journey.processes.items()}
+    assert priorities["worker"] > priorities["api"], "an api on the same machine goes first"
     said = await _until(
         watched.worker,
         "/metrics",
