@@ -146,9 +146,8 @@ def tail(log: Path, lines: int = 3) -> str:
         return "(no log)"
     told = text.splitlines()
     start = len(told) - lines
-    if told and told[-1].startswith(
-        "\t"
-    ):  # The end of a trace of Go's; what happened stands at its beginning.
+    # A trace of Go's ends in lines with a tab; what happened stands where it begins.
+    if told and told[-1].startswith("\t"):
         crashes = [at for at, line in enumerate(told) if line.startswith(("panic:", "fatal error:"))]
         start = crashes[-1] if crashes else start
     return "\n".join(told[max(0, start) :][:lines])

@@ -89,6 +89,7 @@ def start(
             return server
         except _EndedError:
             if tries == _TRIES:
+                server.stop()
                 raise
             if database and not kept:
                 database.unlink(missing_ok=True)  # What it left halfway would be in the next one's way.
