@@ -5,7 +5,7 @@
 #   make test ARGS="tests/ledger -k holds"
 
 PYTHON ?= python3
-JOBS ?= 3
+JOBS ?= 2
 ARGS ?=
 ENVIRONMENT := .venv/.synced
 RUN := .venv/bin/python -m
