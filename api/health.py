@@ -8,6 +8,7 @@ from starlette.responses import JSONResponse, Response
 
 from api.receive import Receiver
 from ledger.engine import Pool, StoreErrors
+from ledger.figures import reached
 
 
 async def live(_: Request) -> Response:
@@ -21,7 +22,7 @@ async def ready(request: Request) -> Response:
     receiver: Receiver = request.app.state.receiver
     try:
         async with asyncio.timeout(1):
-            await pool.fetchval("SELECT 1 FROM deliveries WHERE false")
+            await reached(pool)
     except asyncpg.UndefinedTableError:
         return JSONResponse({"status": "not ready", "store": "not migrated: run ./hookledger migrate"}, 503)
     except StoreErrors:

@@ -177,7 +177,7 @@ def normalise_share(file: Path, share: int, shares: int) -> float:
 async def _copied(one: Stack, source: Database, target: Database) -> Cost:
     connect: Callable[..., Any] = cast("Any", asyncpg).connect
     reader, writer = await connect(source.owner_url), await connect(target.owner_url)
-    # As the import does: neither waits for the disk at every COPY.
+    # The owner, since COPY goes into no table with policies. As the import does: neither waits for the disk at every COPY.
     await writer.execute("SET synchronous_commit = off")
     ready: list[tuple[str, list[str], list[tuple[Any, ...]]]] = []
     for table in _TABLES:

@@ -55,6 +55,7 @@ def main(
         MofNCompleteColumn(),
         TimeElapsedColumn(),
     )
+    found: list[str] = []
     try:
         with Progress(*columns, console=_console) as progress, stack(keep) as running:
             breaking = progress.add_task(f"seed {seed}", total=faults)
@@ -73,11 +74,13 @@ def main(
             ended = time.time()
             traffic.end()
             progress.update(breaking, description="settling")
-            verdict = asyncio.run(judge(running, traffic.lines(), happened, ended))
+            verdict = asyncio.run(judge(running, traffic.lines(), happened, ended, found.append))
     except (ChaosError, StackError) as wrong:
         _console.print(str(wrong), style="red", markup=False)
         raise typer.Exit(2) from None
     _console.print(_table(happened))
+    for words in found:
+        _console.print(words, markup=False, highlight=False, soft_wrap=True)
     print(json.dumps({"seed": seed, **asdict(verdict)}))
     if not verdict.clean:
         raise typer.Exit(1)

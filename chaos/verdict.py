@@ -5,9 +5,9 @@ import json
 import time
 from bisect import bisect_right
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from itertools import pairwise
 from typing import Any
 
@@ -81,8 +81,8 @@ SELECT h.value AS login, d.seq, d.hook, b.body, d.received_at FROM deliveries d 
  ORDER BY d.subject, d.seq
 """
 _LANES = """
-SELECT count(*) FROM (
-    SELECT e.seq, lag(e.seq) OVER (PARTITION BY e.subject, w.lane ORDER BY e.id) AS before
+SELECT s.seq, s.before, s.activity, s.outcome, s.at FROM (
+    SELECT e.seq, e.activity, e.outcome, e.at, lag(e.seq) OVER (PARTITION BY e.subject, w.lane ORDER BY e.id) AS before
       FROM entries e JOIN work w ON w.delivery = e.delivery AND w.activity = e.activity
      WHERE e.activity LIKE 'chaos%' AND e.outcome <> 'retired') s
  WHERE s.seq < s.before
@@ -111,15 +111,22 @@ _ELSEWHERE = ("chaos_ticket",)
 
 
 async def judge(
-    stack: Stack, lines: Iterable[Mapping[str, Any]], faults: Sequence[Happened], ended: float
+    stack: Stack,
+    lines: Iterable[Mapping[str, Any]],
+    faults: Sequence[Happened],
+    ended: float,
+    say: Callable[[str], None],
 ) -> Verdict:
-    """Waits until no work is open, then compares. `ended`: when the simulator was. Raises ChaosError if nothing settles."""
+    """Waits until no work is open, then compares. `ended`: when the simulator was. Raises ChaosError if nothing settles.
+
+    `say` hears of each break of order and each late answer: when it was, and what was broken then.
+    """
     # Straight to Postgres as its superuser: what is read must not depend on what is judged.
     store = Store(url=stack.postgres.url("postgres", stack.database.name))
     ledger = await connect_to_read(store, "chaos")
     try:
         await _until_settled(ledger, stack)
-        return await _compare(ledger, stack, list(lines), faults, ended)
+        return await _compare(ledger, stack, list(lines), faults, ended, say)
     finally:
         await ledger.close()
 
@@ -144,13 +151,28 @@ async def _until_settled(ledger: Any, stack: Stack, patience: float = 240.0) -> 
 
 
 async def _compare(
-    ledger: Any, stack: Stack, lines: list[Mapping[str, Any]], faults: Sequence[Happened], ended: float
+    ledger: Any,
+    stack: Stack,
+    lines: list[Mapping[str, Any]],
+    faults: Sequence[Happened],
+    ended: float,
+    say: Callable[[str], None],
 ) -> Verdict:
     told = [line for line in lines if line["user"] is not None and line["body_sha256"] is not None]
     stored = [_stored(row) for row in await ledger.fetch(_DELIVERIES)]
     sent, answered = Counter(map(_key, told)), Counter(_key(line) for line in told if _is_answered(line))
     known = Counter(delivery.key for delivery in stored)
     in_store, elsewhere = await _effects(ledger, stack, faults)
+    disordered = out_of_order([line for line in told if not without_disk(line, faults)], stored)
+    for line in disordered:
+        say(f"recorded out of order: {line['hook']}, {during(_at(line), faults)}")
+    lanes = await ledger.fetch(_LANES)
+    for row in lanes:
+        when = during(row["at"].timestamp(), faults)
+        say(f"{row['activity']} ended ({row['outcome']}) for {row['seq']} after {row['before']}, {when}")
+    late = [line for line in lines if (line["milliseconds"] or 0) > LATE]
+    for line in late:
+        say(f"late: {line['hook']} after {line['milliseconds']:.0f} ms, {during(_at(line), faults)}")
     return Verdict(
         sent=len(lines),
         answered=sum(_is_answered(line) for line in lines),
@@ -158,13 +180,12 @@ async def _compare(
         invented=invented(stored, sent, until=ended - _IN_FLIGHT),
         effects_missing=in_store[0] + elsewhere[0] + int(await ledger.fetchval(_UNPLANNED)),
         effects_doubled=in_store[1] + elsewhere[1],
-        order_breaks=order_breaks([line for line in told if not without_disk(line, faults)], stored)
-        + int(await ledger.fetchval(_LANES)),
+        order_breaks=len(disordered) + len(lanes),
         unbalanced=int(await ledger.fetchval(_UNBALANCED)),
         effects_repeated=elsewhere[2],
         faults=len(faults),
         kills=sum(fault.kills for fault in faults),
-        late_answers=sum((line["milliseconds"] or 0) > LATE for line in lines),
+        late_answers=len(late),
         unanswered=sum(not _is_answered(line) for line in lines),
     )
 
@@ -189,7 +210,7 @@ def _stored(row: Mapping[str, Any]) -> Stored:
     return Stored(row["login"], row["seq"], hook, whole, row["received_at"].timestamp())
 
 
-def order_breaks(told: Iterable[Mapping[str, Any]], stored: Iterable[Stored]) -> int:
+def out_of_order(told: Iterable[Mapping[str, Any]], stored: Iterable[Stored]) -> list[Mapping[str, Any]]:
     """Answered hooks of a person that the ledger has in another order than the one in which they were answered.
 
     Each answered hook takes the first place of its like behind the one before it; where there is none, order broke.
@@ -199,7 +220,7 @@ def order_breaks(told: Iterable[Mapping[str, Any]], stored: Iterable[Stored]) ->
     for delivery in stored:
         places[delivery.key].append(delivery.seq)
     at: Counter[str] = Counter()
-    breaks = 0
+    breaks: list[Mapping[str, Any]] = []
     for line in told:
         if not _is_answered(line):
             continue
@@ -208,15 +229,31 @@ def order_breaks(told: Iterable[Mapping[str, Any]], stored: Iterable[Stored]) ->
         if behind < len(places[key]):
             at[key[0]] = places[key][behind]
         elif places[key]:
-            breaks += 1
+            breaks.append(line)
     return breaks
 
 
 def without_disk(line: Mapping[str, Any], faults: Iterable[Happened]) -> bool:
     """Whether a decision was answered with neither store nor disk: it is recorded later, from memory, in no order."""
-    at = datetime.fromisoformat(line["at"]).timestamp()
+    at = _at(line)
     full = any(fault.name == DISK_FULL and fault.begun <= at <= fault.over for fault in faults)
     return full and line["hook"] not in EVENTS
+
+
+def during(at: float, faults: Iterable[Happened]) -> str:
+    """That moment in UTC, and the fault that it was in, or the last one before it."""
+    when = f"{datetime.fromtimestamp(at, UTC):%H:%M:%S.%f} UTC"
+    before = [fault for fault in faults if fault.begun <= at]
+    if not before:
+        return f"{when}, before anything broke"
+    fault = before[-1]
+    return (
+        f"{when}, {f'in {fault.name}' if at <= fault.over else f'{at - fault.over:.1f} s after {fault.name}'}"
+    )
+
+
+def _at(line: Mapping[str, Any]) -> float:
+    return datetime.fromisoformat(line["at"]).timestamp()
 
 
 async def _effects(

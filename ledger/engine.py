@@ -52,11 +52,12 @@ def connect(
 
 
 def _raise_wall(connection: SyncConnection) -> None:
+    connection.exec_driver_sql(_naming(seen()))
+
+
+def _naming(tenants: str) -> str:
     # SET takes no snapshot, as a SELECT would: the transaction can still be told to use another's.
-    connection.exec_driver_sql("SET LOCAL {} = '{}'".format(SETTING, seen().replace("'", "''")))
-
-
-_WALL = f"SELECT set_config('{SETTING}', $1, true)"
+    return "SET LOCAL {} = '{}'".format(SETTING, tenants.replace("'", "''"))
 
 
 @asynccontextmanager
@@ -162,10 +163,10 @@ async def open_pool(store: Store, name: str, *, read_only: bool = False, walled:
 
 
 @asynccontextmanager
-async def within(pool: Pool, tenants: str) -> AsyncGenerator[Session]:
-    """A transaction on a connection of the pool that shows this tenant's rows, or EVERYTHING."""
+async def within(pool: Pool, *tenants: str) -> AsyncGenerator[Session]:
+    """A transaction on a connection of the pool that shows these tenants' rows."""
     async with pool.acquire() as session, session.transaction():
-        await session.execute(_WALL, tenants)
+        await session.execute(_naming(" ".join(tenants)))
         yield session
 
 

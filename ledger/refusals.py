@@ -6,7 +6,6 @@ from typing import Protocol
 from uuid import UUID
 
 from ledger.engine import Pool, within
-from ledger.walls import EVERYTHING
 
 RING = 100
 """Slots per tenant."""
@@ -43,5 +42,5 @@ _WRITE = f"""
 async def write_refusals(pool: Pool, refused: Sequence[Refused]) -> None:
     """Takes the next slots of each tenant's ring."""
     rows = [(r.tenant, r.at, r.hook, r.status, r.reason, r.words, r.receipt) for r in refused]
-    async with within(pool, EVERYTHING) as session:
+    async with within(pool, *sorted({r.tenant for r in refused})) as session:
         await session.executemany(_WRITE, rows)

@@ -16,7 +16,8 @@ _IN_WORDS = {
     "28000": "refuses the role in store.url",
     "3D000": "has no such database: check store.url",
     "42P01": "is not migrated: run ./hookledger migrate",
-    "42501": "does not grant this to the role in store.url: run ./hookledger migrate",
+    "42501": "does not grant this to the role in store.url: run ./hookledger migrate, and grant what "
+    "deploy/postgres/databases.sh does",
     "53300": "has no connection left: too many clients",
     "57014": "took too long",
 }

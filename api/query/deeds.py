@@ -13,6 +13,7 @@ from api.query.parameters import read
 from api.query.principal import Principal
 from ledger.engine import Engine
 from ledger.operate import Deed, NoSuchWork, operate, release_brake, tenant_of
+from ledger.walls import see
 from runtime import four_eyes
 from runtime.deeds import order, ring_after
 from settings import Settings
@@ -81,8 +82,7 @@ class Deeds:
     async def release(self, call: Call) -> Response:
         """Lets runDeprovision be answered as configured again."""
         asked = read(OnBrake, call.body)
-        if asked.tenant not in self._may(call.principal):
-            raise Problem(403, "not_allowed", "The caller is no operator of that tenant.")
+        must_operate(call.principal, asked.tenant, self._settings)
         ordered = order("release brake", call.principal.actor, asked.reason.strip(), tenant=asked.tenant)
         if four_eyes.wants_another(self._settings, asked.tenant, four_eyes.BRAKE):
             waits = await four_eyes.request(
@@ -98,6 +98,13 @@ class Deeds:
 
     def _may(self, who: Principal) -> tuple[str, ...]:
         return operators_tenants(who, self._settings)
+
+
+def must_operate(who: Principal, tenant: str, settings: Settings) -> None:
+    """Raises Problem 403 if they are no operator there. From then on the call sees that tenant only."""
+    if tenant not in operators_tenants(who, settings):
+        raise Problem(403, "not_allowed", "The caller is no operator of that tenant.")
+    see(tenant)
 
 
 def operators_tenants(who: Principal, settings: Settings) -> tuple[str, ...]:

@@ -17,6 +17,7 @@ from ledger.engine import Engine
 from ledger.erasable import Blocked, Blocker
 from ledger.erasures import kept_certificate, tenant_of_certificate
 from ledger.operate import NoSuchWork
+from ledger.walls import see
 from runtime import four_eyes
 from runtime.deeds import order
 from runtime.erasing import Impossible, Wish, erase_person, plan_person, rehearse, withdraw_person
@@ -156,3 +157,4 @@ class Erasures:
     def _may(self, call: Call, tenant: str) -> None:
         if tenant not in call.principal.tenants("admin", self._settings.tenants):
             raise Problem(403, "not_allowed", "The caller is no admin of that tenant.")
+        see(tenant)

@@ -8,7 +8,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
 from api.problems import Problem
-from api.query.deeds import Reason, operators_tenants
+from api.query.deeds import Reason, must_operate, operators_tenants
 from api.query.desk import Call
 from api.query.formats import Page
 from api.query.parameters import read
@@ -65,8 +65,7 @@ class Requests:
     async def redrive_all(self, call: Call) -> Response:
         """Counts; or redrives, or asks for it where the tenant wants four eyes."""
         asked, who = read(OnMany, call.body), call.principal
-        if asked.tenant not in operators_tenants(who, self._settings):
-            raise Problem(403, "not_allowed", "The caller is no operator of that tenant.")
+        must_operate(who, asked.tenant, self._settings)
         selection = asked.selection()
         if asked.counted is None:
             async with self._engine.connect() as connection:

@@ -4,7 +4,7 @@ from collections import Counter
 from typing import Any
 
 from chaos.faults import DISK_FULL, FAULTS, Happened, chosen
-from chaos.verdict import Stored, Verdict, invented, order_breaks, without_disk
+from chaos.verdict import Stored, Verdict, during, invented, out_of_order, without_disk
 
 
 def _line(hook: str, digest: str, status: int | None = 200, user: str = "Asha") -> dict[str, Any]:
@@ -26,8 +26,10 @@ def _stored(*hooks: str) -> list[Stored]:
 
 def test_the_order_of_answers_is_the_order_of_the_ledger() -> None:
     told = [_line("postUpdateUser", "a"), _line("postUpdateUser", "b"), _line("postUpdateUser", "a")]
-    assert order_breaks(told, _stored("postUpdateUser:a", "postUpdateUser:b", "postUpdateUser:a")) == 0
-    assert order_breaks(told, _stored("postUpdateUser:a", "postUpdateUser:a", "postUpdateUser:b")) == 1
+    assert out_of_order(told, _stored("postUpdateUser:a", "postUpdateUser:b", "postUpdateUser:a")) == []
+    assert out_of_order(told, _stored("postUpdateUser:a", "postUpdateUser:a", "postUpdateUser:b")) == [
+        told[2]
+    ]
 
 
 def test_what_was_not_answered_may_stand_anywhere_or_nowhere() -> None:
@@ -36,7 +38,7 @@ def test_what_was_not_answered_may_stand_anywhere_or_nowhere() -> None:
         _line("postUpdateUser", "b", 503),
         _line("postUpdateUser", "c", None),
     ]
-    assert order_breaks(told, _stored("postUpdateUser:c", "postUpdateUser:a")) == 0
+    assert out_of_order(told, _stored("postUpdateUser:c", "postUpdateUser:a")) == []
 
 
 def test_decisions_answered_with_neither_store_nor_disk_are_left_out_of_the_order_only_then() -> None:
@@ -45,6 +47,14 @@ def test_decisions_answered_with_neither_store_nor_disk_are_left_out_of_the_orde
     assert without_disk(_line("validateUser", "a"), full)
     assert not without_disk(_line("postUpdateUser", "a"), full)
     assert not without_disk(_line("validateUser", "a"), other)
+
+
+def test_what_is_found_is_told_with_what_was_broken_then() -> None:
+    faults = [Happened("api killed", 1, 100.0, 110.0), Happened(DISK_FULL, 1, 130.0, 140.0)]
+    assert during(90.0, faults).endswith(", before anything broke")
+    assert during(105.0, faults) == "00:01:45.000000 UTC, in api killed"
+    assert during(112.5, faults).endswith(", 2.5 s after api killed")
+    assert during(131.0, faults).endswith(", in disk full")
 
 
 def test_what_nobody_sent_is_invented_but_for_what_was_in_flight_at_the_end() -> None:
