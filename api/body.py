@@ -7,7 +7,7 @@ from typing import Any
 
 from starlette.types import Receive
 
-from api.problems import Problem
+from api.problems import AGAIN_SOON, Problem
 from hooks.hook import Json
 
 
@@ -53,7 +53,7 @@ class Shelf:
         """Raises Problem if no place is free."""
         if not self.free:
             words = "So many large bodies are under way that this one was not read."
-            raise Problem(503, "too_many_large", words, {"Retry-After": "2"})
+            raise Problem(503, "too_many_large", words, AGAIN_SOON)
         self.free -= 1
 
     def give_back(self) -> None:

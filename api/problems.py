@@ -22,6 +22,8 @@ _TITLES = {
     503: "Not available",
 }
 MEDIA_TYPE = "application/problem+json"
+AGAIN_SOON = {"Retry-After": "2"}
+"""Seconds, for who is turned away by what passes."""
 
 
 class Problem(Exception):

@@ -3,9 +3,10 @@
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, replace
-from typing import TypeVar
+from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, TypeVar
 from uuid import UUID
 
 import asyncpg
@@ -22,11 +23,11 @@ from api.breaker import Breaker
 from api.deliveries import Deliveries
 from api.heard import Heard
 from api.keeping import Keeping
-from api.problems import Problem, respond
+from api.problems import AGAIN_SOON, Problem, respond
 from api.refusals import Refusals
-from api.shape import request_of
-from api.spooled import Event
-from api.unrecorded import Late, Unrecorded, now
+from api.shape import answered, request_of
+from api.unrecorded import Unrecorded
+from api.without import Without
 from hooks.facts import platform_id
 from hooks.hook import Hook, Json, Kind, Question, Ruling
 from ledger.engine import Pool, StoreErrors
@@ -40,7 +41,7 @@ from rules.policy import Policy
 from runtime.bell import Bell, Ring
 from runtime.logs import about
 from runtime.seeing.meters import Meters
-from runtime.spool import NoRoom, Spool
+from runtime.spool import Spool
 from runtime.tracing import OFF, Traces
 from runtime.vault import Vault, open_vault
 from settings import Settings
@@ -50,9 +51,7 @@ log = logging.getLogger(__name__)
 
 _SAID_IN_TIME = 0.9
 """Share of the deadline after which the answer is given without the store."""
-_RETRY = {"Retry-After": "2"}
 _STRANGER = "The token was not accepted; on the receiver, ./hookledger doctor says why."
-_NOTHING = b'{"response":{}}'
 
 
 @dataclass(slots=True)
@@ -109,9 +108,11 @@ class Receiver:
         self.refusals = Refusals()
         self.unrecorded = Unrecorded(settings.api.keep_degraded)
         self.keeping = Keeping(spool, self.unrecorded)
+        self.without = Without(self.deliveries, self.keeping)
         self.admission = Admission(settings.store.pool_size, settings.tenants)
         self._patience = settings.api.deadline * _SAID_IN_TIME
         self._shelf = bodies.Shelf(settings.api.max_body)
+        self._asking: set[asyncio.Task[Any]] = set()
 
     def use(self, settings: Settings, policies: Mapping[str, Policy]) -> None:
         """Decides by other rules, and lets in by other keys, from the next call on. Raises ConfigError."""
@@ -258,24 +259,40 @@ class Receiver:
         course.outcome = got.verdict
         if got.planned:
             self.ring(delivery, got)
-        return _json(hook.answer(question, decision, Ruling(got.verdict, tuple(got.codes), tuple(got.names))))
+        return answered(
+            hook.answer(question, decision, Ruling(got.verdict, tuple(got.codes), tuple(got.names)))
+        )
 
     async def _received(self, delivery: Delivery) -> Receipt:
         with self.traces.of((delivery.id,), "receive", "sql"):
             return await receive(self.pool, delivery)
 
-    async def _in_turn(self, heard: Heard, course: _Course, call: Callable[[], Awaitable[T]]) -> T:
-        """Asks the store when it is the tenant's turn. Raises Full."""
+    async def _in_turn(self, heard: Heard, course: _Course, call: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        """Asks the store when it is the tenant's turn. Raises Full.
+
+        A caller whose time is over is not kept until a slow store has heard so: that may take as long again.
+        """
         tenant, decision = heard.caller.tenant, heard.hook.kind is Kind.DECISION
         if not self.admission.enter(tenant, decision):
             course.queued = course.waited = True
             self.meters.waited(tenant)
             await self.admission.wait(tenant, decision)
             course.queued = False
+        asking = asyncio.create_task(call())
+        self._asking.add(asking)
+        asking.add_done_callback(partial(self._asked_store, tenant, decision))
         try:
-            return await call()
-        finally:
-            self.admission.leave(tenant, decision)
+            return await asyncio.shield(asking)
+        except asyncio.CancelledError:
+            asking.cancel()
+            raise
+
+    def _asked_store(self, tenant: str, decision: bool, asking: asyncio.Task[Any]) -> None:
+        """The place is free once the connection is."""
+        self._asking.discard(asking)
+        self.admission.leave(tenant, decision)
+        if not asking.cancelled():
+            asking.exception()  # looked at: nobody else may be there to
 
     def _question(self, heard: Heard, opinion: Opinion) -> Question:
         opens = heard.tenant.degraded.opens(heard.hook.name)
@@ -320,38 +337,15 @@ class Receiver:
         )
 
     async def _unavailable(self, heard: Heard, course: _Course) -> Response:
-        """What is answered without the store is kept until it can be recorded."""
-        hook = heard.hook
         opinion = self.opinion(heard, course.before, course.said)
-        question = self._question(heard, opinion)
         course.outcome = "without the store"
-        if hook.unavailable is None:
-            return await self._spooled(heard, question)
-        decision = hook.unavailable(question)
-        refused = opinion.refusal if decision.verdict == "refused" else None
-        codes = (f"rule:{refused.rule}",) if refused else ()
-        if hook.about_user:
-            stub = replace(heard, request={}, user={}, raw=b"", only_request=True)
-            late = Late(stub, self.deliveries.kept(heard), decision.verdict, codes, course.said, now())
-            await self.keeping.answer(heard, late)
-        return _json(hook.answer(question, decision, Ruling(decision.verdict, codes)))
-
-    async def _spooled(self, heard: Heard, question: Question) -> Response:
-        """Events are taken once they are on this host's disk, else they are the caller's to know about."""
-        decision = heard.hook.decide(question)
-        event = Event(self.deliveries.of(heard, question, decision.verdict), now())
-        try:
-            await self.keeping.event(heard, event)
-        except NoRoom:
-            words = "The ledger is out of reach: the hook may not have been recorded."
-            raise Problem(503, "store_unavailable", words, _RETRY) from None
-        return _json(heard.hook.answer(question, decision, Ruling(decision.verdict)))
+        return await self.without.answer(heard, self._question(heard, opinion), opinion, course.said)
 
     async def _crowded(self, heard: Heard, course: _Course) -> Response:
         """The tenant has all that it may have of the store: its decisions are answered as without one."""
         if heard.hook.unavailable is None:
             words = "The tenant has more hooks under way than its share: this one was not recorded."
-            raise Problem(429, "too_many", words, _RETRY)
+            raise Problem(429, "too_many", words, AGAIN_SOON)
         return await self._unavailable(heard, course)
 
 
@@ -372,8 +366,3 @@ def _headers(request: Request) -> tuple[dict[bytes, bytes], str | None]:
                 raise Refusal.several()
             authorization = value
     return found, None if authorization is None else authorization.decode("latin-1")
-
-
-def _json(response: Json) -> Response:
-    content = bodies.write({"response": response}) if response else _NOTHING
-    return Response(content, media_type="application/json")

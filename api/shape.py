@@ -1,7 +1,12 @@
-"""What a hook's body must have."""
+"""What a hook's body must have, and how its answer looks."""
 
+from starlette.responses import Response
+
+from api.body import write
 from api.problems import Problem
 from hooks.hook import Hook, Json
+
+_NOTHING = b'{"response":{}}'
 
 
 def request_of(hook: Hook, whole: Json) -> Json:
@@ -25,3 +30,9 @@ def request_of(hook: Hook, whole: Json) -> Json:
 
 def _misses(path: str, what: str) -> Problem:
     return Problem(422, "missing_key", f"The body must have {path}: {what}.")
+
+
+def answered(response: Json) -> Response:
+    """200 with what stands under `response`."""
+    content = write({"response": response}) if response else _NOTHING
+    return Response(content, media_type="application/json")

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass, field
 
 _CHUNK = 65_536
@@ -27,6 +27,15 @@ class Relay:
         """Begins to take connections on a port that is free."""
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port)
         self.port = self._server.sockets[0].getsockname()[1]
+
+    @contextlib.asynccontextmanager
+    async def plugged(self) -> AsyncGenerator[int]:
+        """Takes connections while the block runs, on the port given."""
+        await self.listen()
+        try:
+            yield self.port
+        finally:
+            await self.close()
 
     async def close(self) -> None:
         """Hangs up for good."""

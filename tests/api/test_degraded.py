@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
+from chaos.relay import Relay
 from decisions._registry import registry
 from ledger.engine import Pool
 from settings import Store
-from tests.api.cable import Cable
 from tests.api.edge import Edge, Logged, configure, listen
 from tests.api.leaks import ANSWER, PASSWORD, assert_nowhere
 from tests.api.people import mobile, person, unique
@@ -59,7 +59,7 @@ class Away:
     """An edge whose store can be taken away."""
 
     edge: Edge
-    cable: Cable
+    relay: Relay
     pool: Pool
 
     async def answer(self, hook: str, user: dict[str, Any], tenant: str = "as100", **more: Any) -> Any:
@@ -91,14 +91,14 @@ _ENTRIES = """
 async def _away(
     servers: Servers, store: Store, pool: Pool, directory: Path, *, api: str = "", rules: str = CHOICES
 ) -> AsyncGenerator[Away]:
-    cable = Cable(servers.port)
+    relay = Relay([servers.port])
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TEMPORAL_ADDRESS", servers.temporal)
-        async with cable.plugged() as port:
+        async with relay.plugged() as port:
             lost = Store(url=store.url.replace(f":{servers.port}/", f":{port}/"), owner_url=store.owner_url)
             settings = configure(directory, lost, "as200", api=f"deadline = {DEADLINE}\n{api}", rules=rules)
             async with listen(settings) as edge:
-                yield Away(edge, cable, pool)
+                yield Away(edge, relay, pool)
 
 
 @pytest.fixture
@@ -122,9 +122,9 @@ async def test_each_tenant_and_hook_is_answered_as_chosen_and_checked_afterwards
         for hook in ("validateUser", "validateUpdateUser")
         for user in (_new(), _new(email=known[tenant]["email"]))
     ]
-    away.cable.cut()
+    away.relay.cut()
     answers = [await away.answer(hook, user, tenant) for tenant, hook, user in asked]
-    away.cable.mend()
+    away.relay.mend()
 
     open_for = {("as100", "validateUser"), ("as200", "validateUpdateUser")}
     for (tenant, hook, user), answer in zip(asked, answers, strict=True):
@@ -147,9 +147,9 @@ async def test_each_tenant_and_hook_is_answered_as_chosen_and_checked_afterwards
 
 async def test_a_rule_refuses_without_the_store(away: Away) -> None:
     user = _new(email=f"{unique()}@blocked.example")
-    away.cable.cut()
+    away.relay.cut()
     answers = [await away.answer(hook, user) for hook in ("validateUser", "validateUpdateUser")]
-    away.cable.mend()
+    away.relay.mend()
 
     assert answers == [{"error": True, "message": "EmailDomainBlocked"}] * 2
     entries = await away.recorded(user["login"], least=4)
@@ -160,10 +160,10 @@ async def test_a_rule_refuses_without_the_store(away: Away) -> None:
 async def test_two_let_through_with_one_value_find_each_other(away: Away) -> None:
     first, second = _new(), _new()
     second["email"] = first["email"].upper()
-    away.cable.cut()
+    away.relay.cut()
     for user in (first, second):
         assert await away.answer("validateUser", user) == {"data": user}
-    away.cable.mend()
+    away.relay.mend()
 
     entries = await away.recorded(first["login"], second["login"], least=4)
     assert [(e["login"], e["outcome"]) for e in entries] == [
@@ -182,9 +182,9 @@ async def test_two_let_through_with_one_value_find_each_other(away: Away) -> Non
 
 async def test_who_was_turned_away_holds_nothing(away: Away) -> None:
     turned = _new(email=f"{unique()}@example.com")
-    away.cable.cut()
+    away.relay.cut()
     assert await away.answer("validateUpdateUser", turned) == UNAVAILABLE
-    away.cable.mend()
+    away.relay.mend()
     await away.recorded(turned["login"], least=2)
 
     assert "data" in await away.answer("validateUser", _new(email=turned["email"]))
@@ -194,7 +194,7 @@ async def test_the_other_decisions_have_their_safe_answer(away: Away) -> None:
     unnamed = _new()
     del unnamed["employeeId"]
     removed, mapped, updated = _new(), _new(), _new()
-    away.cable.cut()
+    away.relay.cut()
     pre = await away.answer("preCreateUser", unnamed)
     assert pre == {"data": unnamed | {"displayName": "Asha Example"}}
     assert (await away.answer("preUpdateUser", updated))["data"]["displayName"] == "Asha Example"
@@ -202,7 +202,7 @@ async def test_the_other_decisions_have_their_safe_answer(away: Away) -> None:
     request = {"targetAttribute": "mail", "cymmetrifield": "email", "defaultValue": ""}
     assert await away.answer("policyMap", mapped, **request) == {"mappedValue": mapped["email"]}
     assert (await away.edge.hook("postUpdateUser", {"user": mapped})).status_code == 503
-    away.cable.mend()
+    away.relay.mend()
 
     logins = [u["login"] for u in (unnamed, updated, removed, mapped)]
     entries = await away.recorded(*logins, least=8)
@@ -230,10 +230,10 @@ async def test_what_there_is_no_room_for_is_counted(
 ) -> None:
     users = [_new() for _ in range(5)]
     async with _away(servers, store, pool, tmp_path, api="keep_degraded = 3") as away:
-        away.cable.cut()
+        away.relay.cut()
         for user in users:
             assert await away.answer("validateUser", user) == {"data": user}
-        away.cable.mend()
+        away.relay.mend()
         entries = await away.recorded(*(u["login"] for u in users), least=6)
         counted: list[Any] = []
         for _ in range(100):
@@ -250,11 +250,11 @@ async def test_what_there_is_no_room_for_is_counted(
 
 async def test_nothing_secret_waits_or_is_recorded(away: Away, store: Store, log: Logged) -> None:
     user = _new(password=PASSWORD, securityQuestion={"q": ANSWER}, apps={"crm": {"apiToken": PASSWORD}})
-    away.cable.cut()
+    away.relay.cut()
     assert await away.answer("validateUser", user) == {"data": user}
     assert await away.answer("validateUpdateUser", user) == UNAVAILABLE
     await away.answer("policyMap", user, targetAttribute="__PASSWORD__", defaultValue=PASSWORD)
-    away.cable.mend()
+    away.relay.mend()
 
     await away.recorded(user["login"], least=6)
     await assert_nowhere(store, log.lines, *(t.rpartition(".")[2] for t in away.edge.minted))
@@ -265,7 +265,7 @@ async def test_what_was_never_recorded_is_named_when_the_process_ends(
 ) -> None:
     login = unique()
     async with _away(servers, store, pool, tmp_path) as away:
-        away.cable.cut()
+        away.relay.cut()
         await away.answer("validateUser", _new(login=login))
     named = [line for line in log.lines if "degraded: lost " in line]
     assert len(named) == 1
@@ -275,10 +275,10 @@ async def test_what_was_never_recorded_is_named_when_the_process_ends(
 
 async def test_answers_come_in_time_while_many_wait_to_be_recorded(away: Away) -> None:
     users = [_new(mobile=mobile()) for _ in range(300)]
-    away.cable.cut()
+    away.relay.cut()
     for n in range(0, 300, 50):
         await asyncio.gather(*(away.answer("validateUser", u) for u in users[n : n + 50]))
-    away.cable.mend()
+    away.relay.mend()
     await asyncio.sleep(1.1)
     while len(await rows(away.pool, _ENTRIES, [u["login"] for u in users], "as100")) < 600:
         await away.answer("validateUser", _new())

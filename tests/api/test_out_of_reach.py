@@ -11,11 +11,11 @@ from typing import Any
 import httpx
 import pytest
 
+from chaos.relay import Relay
 from hooks import by_name
 from hooks.hook import Kind
 from ledger.engine import Pool
 from settings import Store
-from tests.api.cable import Cable
 from tests.api.edge import Edge, configure, listen, logged
 from tests.api.leaks import PASSWORD, found
 from tests.support import Servers, rows
@@ -166,19 +166,46 @@ async def test_a_store_that_comes_back_is_used_again(
     servers: Servers, store: Store, pool: Pool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TEMPORAL_ADDRESS", servers.temporal)
-    cable = Cable(servers.port)
-    async with cable.plugged() as port:
+    relay = Relay([servers.port])
+    async with relay.plugged() as port:
         away = Store(url=store.url.replace(f":{servers.port}/", f":{port}/"), owner_url=store.owner_url)
         async with listen(configure(tmp_path, away, api=f"deadline = {DEADLINE}")) as edge:
             user = {"user": {"login": f"back{port}"}}
             assert "data" in await edge.answer("validateUser", user)
-            cable.cut()
+            relay.cut()
             answers = [await edge.answer("validateUser", user) for _ in range(5)]
             assert answers == [{"error": True, "message": "ValidationUnavailable"}] * 5
             assert (await edge.hook("postCreateUser", user)).status_code == 503
-            cable.mend()
+            relay.mend()
             await asyncio.sleep(1.1)  # the breaker's pause between two probes
             assert (await edge.hook("postCreateUser", user)).status_code == 200
 
     taken = await rows(pool, "SELECT d.hook FROM deliveries d JOIN handles h ON h.subject = d.subject WHERE h.value = $1 AND d.verdict <> 'turned away' ORDER BY d.seq", f"back{port}")  # fmt: skip
     assert [row["hook"] for row in taken] == ["validateUser", "postCreateUser"]
+
+
+async def test_a_slow_store_is_not_waited_for_once_more_to_tell_it_that_nobody_waits(
+    servers: Servers, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TEMPORAL_ADDRESS", servers.temporal)
+    deadline, relay = 2.0, Relay([servers.port])
+    async with relay.plugged() as port:
+        away = Store(url=store.url.replace(f":{servers.port}/", f":{port}/"), owner_url=store.owner_url)
+        async with listen(configure(tmp_path, away, api=f"deadline = {deadline}")) as edge:
+            user = {"user": {"login": f"slow{port}"}}
+            assert "data" in await edge.answer("validateUser", user)
+            relay.delay = 1.5
+            for _ in range(2):
+                started = time.monotonic()
+                assert await edge.answer("validateUser", user) == {
+                    "error": True,
+                    "message": "ValidationUnavailable",
+                }
+                assert time.monotonic() - started < deadline
+            relay.delay = 0.0
+            for _ in range(100):
+                if "data" in await edge.answer("validateUser", user):
+                    break
+                await asyncio.sleep(0.1)
+            else:
+                pytest.fail("the store is not asked again")

@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
+from chaos.relay import Relay
 from ledger.engine import Pool
 from runtime.spool import Journal
 from settings import Settings, Store
-from tests.api.cable import Cable
 from tests.api.edge import Edge, configure, listen, logged
 from tests.api.leaks import PASSWORD
 from tests.api.people import person, unique
@@ -26,8 +26,8 @@ DEADLINE = 1.0
 class Away:
     """A store that can be taken away, and edges on one host that share a spool."""
 
-    def __init__(self, cable: Cable, pool: Pool, settings: Settings) -> None:
-        self.cable, self.pool, self.settings = cable, pool, settings
+    def __init__(self, relay: Relay, pool: Pool, settings: Settings) -> None:
+        self.relay, self.pool, self.settings = relay, pool, settings
 
     async def hooks(self, login: str, least: int) -> list[tuple[str, list[str]]]:
         """What the ledger has of a person: hook and outcomes of each delivery, by seq, once there are so many."""
@@ -50,12 +50,12 @@ _DELIVERIES = """
 async def away(
     servers: Servers, store: Store, pool: Pool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncGenerator[Away]:
-    cable = Cable(servers.port)
+    relay = Relay([servers.port])
     monkeypatch.setenv("TEMPORAL_ADDRESS", servers.temporal)
-    async with cable.plugged() as port:
+    async with relay.plugged() as port:
         lost = Store(url=store.url.replace(f":{servers.port}/", f":{port}/"), owner_url=store.owner_url)
         api = f'deadline = {DEADLINE}\n[spool]\nfolder = "spool"'
-        yield Away(cable, pool, configure(tmp_path, lost, api=api))
+        yield Away(relay, pool, configure(tmp_path, lost, api=api))
 
 
 @asynccontextmanager
@@ -73,7 +73,7 @@ async def test_events_are_taken_and_recorded_in_order_whichever_process_took_the
     user = person() | {"id": unique()}
     async with _two(away.settings) as edges:
         await edges[0].answer("postCreateUser", {"user": user})
-        away.cable.cut()
+        away.relay.cut()
         for n in range(6):
             name = "postUpdateUser" if n % 2 else "preProvision"
             more = {"applicationId": f"app{n}"} if name == "preProvision" else {}
@@ -81,7 +81,7 @@ async def test_events_are_taken_and_recorded_in_order_whichever_process_took_the
         status, health = await _ready(edges[1])
         assert (status, health["status"], health["store"]) == (200, "ready", "out of reach")
         assert health["spool"]["records"] >= 3
-        away.cable.mend()
+        away.relay.mend()
         assert await edges[1].answer("postUpdateUser", {"user": user | {"city": "last"}}) == {}
         found = await away.hooks(user["login"], 8)
         assert (await _ready(edges[0]))[1]["spool"]["records"] == 0
@@ -96,12 +96,12 @@ async def test_events_are_taken_and_recorded_in_order_whichever_process_took_the
 
 async def test_a_start_without_the_store_takes_hooks_and_the_next_start_records_them(away: Away) -> None:
     user = person()
-    away.cable.cut()
+    away.relay.cut()
     async with listen(away.settings) as edge:
         assert await edge.answer("postCreateUser", {"user": user}) == {}
         refused = await edge.answer("validateUser", {"user": user})
         assert refused["message"] == "ValidationUnavailable"
-    away.cable.mend()
+    away.relay.mend()
     async with listen(away.settings):
         found = await away.hooks(user["login"], 2)
     assert [(hook, outcomes[0]) for hook, outcomes in found] == [
@@ -150,9 +150,9 @@ async def test_a_decision_waits_for_what_is_spooled_of_the_same_person(away: Awa
         elsewhere = Journal(tmp_path / "spool", [b"k" * 32], 1_000_000)
         with contextlib.closing(elsewhere), elsewhere.reading() as mine:  # nobody records meanwhile
             assert mine
-            away.cable.cut()
+            away.relay.cut()
             await edge.answer("postCreateUser", {"user": user})
-            away.cable.mend()
+            away.relay.mend()
             await asyncio.sleep(1.1)  # the breaker's pause
             assert "data" in await edge.answer("validateUser", {"user": other})
             late = await edge.answer("validateUpdateUser", {"user": user})
@@ -165,7 +165,7 @@ async def test_no_secret_and_no_name_is_in_the_files(away: Away, tmp_path: Path)
     user = person() | {"password": PASSWORD}
     with logged() as log:
         async with listen(away.settings) as edge:
-            away.cable.cut()
+            away.relay.cut()
             await edge.answer("changePassword", {"user": user, "passwordText": PASSWORD})
             octets = b"".join(f.read_bytes() for f in (tmp_path / "spool").rglob("*") if f.is_file())
             spool = edge.app.state.receiver.spool
@@ -181,7 +181,7 @@ async def test_no_secret_and_no_name_is_in_the_files(away: Away, tmp_path: Path)
 async def test_a_full_spool_refuses_events_and_says_so(away: Away, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.ERROR)
     small = away.settings.spool.model_copy(update={"max_bytes": 100})
-    away.cable.cut()
+    away.relay.cut()
     async with listen(away.settings.model_copy(update={"spool": small})) as edge:
         for _ in range(4):
             got = await edge.hook("postCreateUser", {"user": person()})
@@ -194,12 +194,12 @@ async def test_a_full_spool_refuses_events_and_says_so(away: Away, caplog: pytes
 async def test_a_record_that_can_never_be_stored_holds_nothing_up(away: Away, tmp_path: Path) -> None:
     user = person()
     async with listen(away.settings) as edge:
-        away.cable.cut()
+        away.relay.cut()
         await edge.answer("postCreateUser", {"user": user})
         spool = edge.app.state.receiver.spool
         await spool.append(json.dumps([{"nonsense": 1}]).encode(), 1, (0, 0))
         await edge.answer("postUpdateUser", {"user": user})
-        away.cable.mend()
+        away.relay.mend()
         found = await away.hooks(user["login"], 2)
         assert spool.figures().damaged == 1
     assert [hook for hook, _ in found] == ["postCreateUser", "postUpdateUser"]
