@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-_LEFT_OUT = shutil.ignore_patterns(".*", "__pycache__", "docs", "bench", "simulate", "histories")
+_LEFT_OUT = shutil.ignore_patterns(".*", "docs", "bench", "simulate", "histories")
 
 
 def copied_tree(directory: Path) -> Path:

@@ -73,15 +73,18 @@ async def receive_in(ledger: Ledger, month: date, *logins: str, **changes: Any) 
 
 
 @asynccontextmanager
-async def with_past(servers: Servers) -> AsyncGenerator[Ledger]:
-    """Two months of 2024 and this one, eight entries in the older, twelve in the other, four now; all sealed. Four people."""
+async def a_past(servers: Servers) -> AsyncGenerator[str]:
+    """A database to copy: two months of 2024 and this one, eight entries in the older, twelve in the other, four now;
+    all sealed. Four people."""
     async with database(servers, TEMPLATE, short_ids=False) as ledger:
         await give_past(ledger)
         await receive_in(ledger, OLDER, *(f"person{n % 4}" for n in range(8)))
         await receive_in(ledger, OLD, *(f"person{n % 4}" for n in range(12)))
         await ledger.receive(*(f"person{n}" for n in range(4)))
         await ledger.seal()
-        yield ledger
+        name = await ledger.root.fetchval("SELECT current_database()")
+        await ledger.root.close()
+        yield name
 
 
 async def count(ledger: Ledger, what: str) -> int:

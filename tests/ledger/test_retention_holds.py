@@ -5,15 +5,22 @@ from uuid import UUID
 
 import pytest
 
-from tests.ledger.months import BEYOND, IN_OLD, OLD, count, drop, id_in, living_in, rows_dropped, with_past
-from tests.ledger.sealing import Ledger
+from tests.ledger.months import BEYOND, IN_OLD, OLD, a_past, count, drop, id_in, living_in, rows_dropped
+from tests.ledger.sealing import Ledger, database
 from tests.support import Servers
 
 
+@pytest.fixture(scope="module")
+async def past(servers: Servers) -> AsyncGenerator[str]:
+    """Made once."""
+    async with a_past(servers) as name:
+        yield name
+
+
 @pytest.fixture
-async def ledger(servers: Servers) -> AsyncGenerator[Ledger]:
+async def ledger(servers: Servers, past: str) -> AsyncGenerator[Ledger]:
     """For each test its own."""
-    async with with_past(servers) as ledger:
+    async with database(servers, past, short_ids=False) as ledger:
         yield ledger
 
 

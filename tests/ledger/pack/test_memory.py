@@ -12,7 +12,7 @@ from tests.conftest import TEMPLATE
 from tests.ledger.sealing import SIGNER, database
 from tests.support import Servers, write_configuration
 
-MANY = 60_000
+MANY = 15_000
 MOST = 150
 """MiB, of either."""
 MORE = 24
@@ -32,7 +32,7 @@ except SystemExit as end:
 _FILL = f"""
     INSERT INTO entries (at, tenant, delivery, hook, outcome, actor, code_version, rules_hash, detail)
     SELECT clock_timestamp(), 'as100', gen_random_uuid(), 'postUpdateUser', 'done', 'tester', 'test', 'test',
-           jsonb_build_object('n', n, 'more', repeat('x', 300)) FROM generate_series(1, {MANY}) n
+           jsonb_build_object('n', n, 'more', repeat('x', 1800)) FROM generate_series(1, {MANY}) n
 """
 
 
@@ -60,7 +60,7 @@ async def test_a_pack_takes_as_much_memory_for_many_rows_as_for_few(servers: Ser
         await ledger.seal()
         made = [await _peak(environment, *export, str(tmp_path / "few.zip"))]
         await ledger.sql(_FILL)
-        await ledger.seal(most=10_000)
+        await ledger.seal(most=5_000)
         made.append(await _peak(environment, *export, str(tmp_path / "many.zip")))
     checked = [
         await _peak({}, str(verify.__file__), str(tmp_path / f"{name}.zip")) for name in ("few", "many")
