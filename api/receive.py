@@ -49,8 +49,8 @@ from settings.addresses import Addresses, is_listed
 
 log = logging.getLogger(__name__)
 
-_SAID_IN_TIME = 0.9
-"""Share of the deadline after which the answer is given without the store."""
+_SAID_IN_TIME = 0.85
+"""Share of the deadline after which the answer is given without the store: what is left is for the spool's disk."""
 _STRANGER = "The token was not accepted; on the receiver, ./hookledger doctor says why."
 
 

@@ -235,8 +235,9 @@ def out_of_order(told: Iterable[Mapping[str, Any]], stored: Iterable[Stored]) ->
 
 def without_disk(line: Mapping[str, Any], faults: Iterable[Happened]) -> bool:
     """Whether a decision was answered with neither store nor disk: it is recorded later, from memory, in no order."""
-    at = _at(line)
-    full = any(fault.name == DISK_FULL and fault.begun <= at <= fault.over for fault in faults)
+    asked = _at(line)
+    told = asked + (line["milliseconds"] or 0) / 1000
+    full = any(fault.name == DISK_FULL and fault.begun <= told and asked <= fault.over for fault in faults)
     return full and line["hook"] not in EVENTS
 
 

@@ -17,9 +17,15 @@ Connection = AsyncConnection
 Engine = AsyncEngine
 """Their names outside the ledger, which alone knows SQLAlchemy."""
 
-EngineErrors = (SQLAlchemyError, OSError, TimeoutError)
+EngineErrors = (SQLAlchemyError, asyncpg.InternalClientError, OSError, TimeoutError)
 """What a lost, slow or refusing store raises on the engine. Their texts may hold data: log only the type."""
-StoreErrors = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError)
+StoreErrors = (
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+    OSError,
+    TimeoutError,
+)
 """What a lost, slow or refusing store raises on the bare pool. Their texts may hold data: log only the type."""
 
 

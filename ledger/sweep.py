@@ -66,7 +66,7 @@ async def find_unrung(connection: AsyncConnection, *, unrung: float, quiet: floa
 
 
 _NOTE = """
-    INSERT INTO rings (subject, rung_at) SELECT DISTINCT s, clock_timestamp() FROM unnest({}::uuid[]) AS s ORDER BY s
+    INSERT INTO rings (subject, rung_at) SELECT s, clock_timestamp() FROM unnest({}::uuid[]) AS s GROUP BY s ORDER BY s
     ON CONFLICT (subject) DO UPDATE SET rung_at = excluded.rung_at
 """
 _NOTE_RUNG = text(_NOTE.format("CAST(:subjects AS uuid[])").replace("::uuid[]", ""))

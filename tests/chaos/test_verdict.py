@@ -7,13 +7,16 @@ from chaos.faults import DISK_FULL, FAULTS, Happened, chosen
 from chaos.verdict import Stored, Verdict, during, invented, out_of_order, without_disk
 
 
-def _line(hook: str, digest: str, status: int | None = 200, user: str = "Asha") -> dict[str, Any]:
+def _line(
+    hook: str, digest: str, status: int | None = 200, user: str = "Asha", milliseconds: float = 5.0
+) -> dict[str, Any]:
     return {
         "user": user,
         "hook": hook,
         "body_sha256": digest,
         "status": status,
         "at": "2026-11-26T00:00:10+00:00",
+        "milliseconds": milliseconds,
     }
 
 
@@ -47,6 +50,11 @@ def test_decisions_answered_with_neither_store_nor_disk_are_left_out_of_the_orde
     assert without_disk(_line("validateUser", "a"), full)
     assert not without_disk(_line("postUpdateUser", "a"), full)
     assert not without_disk(_line("validateUser", "a"), other)
+    later = [Happened(DISK_FULL, 1, 1_795_651_211.0, 1_795_651_220.0)]
+    assert not without_disk(_line("validateUser", "a"), later)
+    assert without_disk(_line("validateUser", "a", milliseconds=1800.0), later), (
+        "it came before, and was answered then"
+    )
 
 
 def test_what_is_found_is_told_with_what_was_broken_then() -> None:

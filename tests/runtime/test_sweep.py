@@ -18,7 +18,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from ledger.engine import Pool, connect_store
 from ledger.plan import Plan
 from ledger.receive import Planned, Receipt, plan_text, receive
-from ledger.sweep import SWEEPERS_LOCK
+from ledger.sweep import SWEEPERS_LOCK, note_rung_by_pool
 from runtime.bell import Ring, ring
 from runtime.sweep import Sweep
 from runtime.vault import open_folder
@@ -239,3 +239,11 @@ async def test_what_has_expired_is_emptied(person: Person) -> None:
     await person.sweep.round()
     assert await person.pool.fetchval("SELECT count(*) FROM vault WHERE delivery = $1", number) == 0
     assert await person.pool.fetchval("SELECT count(*) FROM vault") >= 1
+
+
+async def test_who_was_rung_twice_in_a_second_is_noted_once(person: Person) -> None:
+    assert person.receipt.subject is not None
+    await note_rung_by_pool(person.pool, [person.receipt.subject] * 2)
+    await note_rung_by_pool(person.pool, [person.receipt.subject] * 2)
+    rung = await person.pool.fetchval("SELECT count(*) FROM rings WHERE subject = $1", person.receipt.subject)
+    assert rung == 1
