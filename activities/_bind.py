@@ -5,6 +5,7 @@ An author can neither forget the ledger nor leak into Temporal: what reaches a h
 
 import asyncio
 import contextlib
+import logging
 import time
 import traceback
 import uuid
@@ -15,7 +16,7 @@ from typing import Any, TypeVar, cast
 
 import httpx
 from temporalio import activity as temporal
-from temporalio.exceptions import ApplicationError
+from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
 from activities._activity import Activity, Outcome
 from activities._breaker import cause_of, is_probe, note_failure
@@ -33,6 +34,7 @@ from ledger.plan import Job, Plan, Settlement
 from ledger.vault import forget_unneeded
 from settings.platform import Platform as Address
 
+log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 _MARGIN = 1.0
@@ -231,6 +233,7 @@ class _Attempt:
         if late and not is_probe(claimed):
             return await self._fail(claimed, wrong, "failed")
         await self._unclaim(claimed, wrong)
+        log.warning("%s will be tried again: %s", self.activity.name, type(wrong).__name__)
         return _retry(type(wrong).__name__, pause)
 
     async def _unclaim(self, claimed: Sequence[work.Claimed], wrong: BaseException) -> None:
@@ -325,4 +328,7 @@ def without(secrets: Sequence[str], told: T) -> T:
 
 def _retry(kind: str, seconds: float | None) -> ApplicationError:
     delay = timedelta(seconds=seconds) if seconds is not None else None
-    return ApplicationError("will be tried again", type=kind, next_retry_delay=delay)
+    # Benign: one line in the log instead of a trace for each attempt at each person.
+    return ApplicationError(
+        "will be tried again", type=kind, next_retry_delay=delay, category=ApplicationErrorCategory.BENIGN
+    )

@@ -60,6 +60,8 @@ class Hush(Interceptor):
     """Lets only an error's type into histories: texts of the store or of libraries may hold personal data."""
 
     def intercept_activity(self, next: ActivityInboundInterceptor) -> ActivityInboundInterceptor:  # noqa: A002
+        # What `about` holds stands in the log instead: a workflow's id may hold the login.
+        activity.logger.activity_info_on_message = activity.logger.activity_info_on_extra = False
         return _Hushed(next)
 
 

@@ -21,6 +21,9 @@ about: ContextVar[Mapping[str, object]] = ContextVar("about", default={})  # noq
 One variable instead of structlog's one for each key: it is set for every hook."""
 
 
+_OF_A_LINE = frozenset({"at", "level", "from", "message", "error", "trace"})
+
+
 def _where(_: Any, __: str, event: EventDict) -> EventDict:
     """From whom and when; and what it is about."""
     record: logging.LogRecord = event["_record"]
@@ -54,7 +57,10 @@ def _as_json(_: Any, __: str, event: EventDict) -> str:
 
 def _as_text(_: Any, __: str, event: EventDict) -> str:
     at = datetime.fromisoformat(event["at"]).astimezone().strftime("%Y-%m-%d %H:%M:%S,%f")[:-3]
-    line = f"{at} {event['level'].upper():<7} {event['from']}: {event['message']}"
+    matter = ", ".join(f"{key} {value}" for key, value in event.items() if key not in _OF_A_LINE)
+    line = f"{at} {event['level'].upper():<7} {event['from']}: {event['message']}" + (
+        f" ({matter})" if matter else ""
+    )
     return f"{line}\n{redact(event['trace'])}{event['error']}" if "error" in event else line
 
 

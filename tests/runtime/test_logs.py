@@ -31,3 +31,13 @@ def test_the_text_of_an_error_stays_out(monkeypatch: pytest.MonkeyPatch, form: s
     assert "it went wrong" in said
     assert "ValueError" in said
     assert SECRET not in said
+
+
+def test_a_person_reads_what_a_line_is_about() -> None:
+    record = logging.LogRecord("test", logging.WARNING, "", 0, "not done", None, None)
+    reset = logs.about.set({"activity": "badge", "attempt": 2})
+    try:
+        line = logs.formatter(as_json=False).format(record)
+    finally:
+        logs.about.reset(reset)
+    assert line.endswith("WARNING test: not done (activity badge, attempt 2)")

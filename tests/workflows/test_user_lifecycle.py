@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import logging
 import uuid
 from collections.abc import Awaitable, Callable
 from typing import Any, cast
@@ -49,7 +50,9 @@ async def test_a_failing_lane_holds_back_only_itself(person: Lifecycle) -> None:
     assert [a for _, a, _ in await person.outcomes()] == ["badge", "badge", "slow", "slow"]
 
 
-async def test_errors_are_retried_and_stay_out_of_temporal(person: Lifecycle) -> None:
+async def test_errors_are_retried_and_stay_out_of_temporal(
+    person: Lifecycle, caplog: pytest.LogCaptureFixture
+) -> None:
     receipt = await person.send("flaky")
     assert await person.ended() is COMPLETED
     [(_, _, outcome)] = await person.outcomes()
@@ -62,6 +65,10 @@ async def test_errors_are_retried_and_stay_out_of_temporal(person: Lifecycle) ->
         receipt.subject,
     )
     assert several.EMAIL_IN_ERROR in faults[0]["text"]
+    said = [r.getMessage() for r in caplog.records if r.levelno >= logging.WARNING]
+    assert set(said) == {"flaky will be tried again: RuntimeError"}, (
+        "one line for an attempt: many people may have one"
+    )
 
 
 async def test_a_refusal_fails_the_run_and_names_it(person: Lifecycle) -> None:
