@@ -15,7 +15,7 @@ log = logging.getLogger(__name__)
 _LOOK = 0.02
 """Seconds between two looks whether something of a person is still in the spool."""
 _ON_DISK_WITHIN = 2.0
-"""Seconds for the spool's disk."""
+"""Seconds for the spool's disk to take an event: it is answered no sooner, since nobody reads the answer."""
 
 
 class Keeping:
@@ -43,22 +43,22 @@ class Keeping:
         """On disk when this returns. Raises NoRoom, also where there is no spool."""
         if self.spool is None:
             raise NoRoom
-        await self._append(self.spool, heard, event)
+        await self._append(self.spool, heard, event, asyncio.get_running_loop().time() + _ON_DISK_WITHIN)
 
-    async def answer(self, heard: Heard, late: Late) -> None:
-        """On disk, else in memory: a decision is given in any case."""
+    async def answer(self, heard: Heard, late: Late, until: float) -> None:
+        """On disk by then, else in memory: a decision is given in any case. `until` is the loop's time."""
         if self.spool is not None:
             try:
-                await self._append(self.spool, heard, Answer.of(late))
+                await self._append(self.spool, heard, Answer.of(late), until)
                 return
             except NoRoom:
                 pass
         self._unrecorded.add(late)
 
-    async def _append(self, spool: Spool, heard: Heard, record: Event | Answer) -> None:
+    async def _append(self, spool: Spool, heard: Heard, record: Event | Answer, until: float) -> None:
         places = spool.places(heard.caller.tenant, *_names(heard))
         try:
-            async with asyncio.timeout(_ON_DISK_WITHIN):
+            async with asyncio.timeout_at(until):
                 await spool.append(write(record), round(record.at.timestamp() * 1e6), places)
         except (NoRoom, TimeoutError) as wrong:
             log.error("spool: no room for %s (%s)", heard.receipt, type(wrong).__name__)

@@ -51,6 +51,8 @@ log = logging.getLogger(__name__)
 
 _SAID_IN_TIME = 0.85
 """Share of the deadline after which the answer is given without the store: what is left is for the spool's disk."""
+_ON_ITS_WAY = 0.95
+"""Share of the deadline after which a decision does not wait for that disk, either."""
 _STRANGER = "The token was not accepted; on the receiver, ./hookledger doctor says why."
 
 
@@ -58,6 +60,8 @@ _STRANGER = "The token was not accepted; on the receiver, ./hookledger doctor sa
 class _Course:
     """How far a call has come, for the answer that is given if it comes no further."""
 
+    until: float
+    """When a decision must be on its way, in the loop's time."""
     before: Json | None = None
     said: Mapping[str, object] | None = None
     queued: bool = False
@@ -111,6 +115,7 @@ class Receiver:
         self.without = Without(self.deliveries, self.keeping)
         self.admission = Admission(settings.store.pool_size, settings.tenants)
         self._patience = settings.api.deadline * _SAID_IN_TIME
+        self._on_its_way = settings.api.deadline * _ON_ITS_WAY
         self._shelf = bodies.Shelf(settings.api.max_body)
         self._asking: set[asyncio.Task[Any]] = set()
 
@@ -122,7 +127,8 @@ class Receiver:
 
     async def __call__(self, hook: Hook, request: Request, name: str = "") -> Response:
         """Answers one call, within the deadline, whatever happens."""
-        began, course, receipt = time.perf_counter(), _Course(), uuid7()
+        began, receipt = time.perf_counter(), uuid7()
+        course = _Course(asyncio.get_running_loop().time() + self._on_its_way)
         response = await self._respond(hook, request, receipt, name or hook.name, course)
         took, status = time.perf_counter() - began, response.status_code
         self.meters.answered(course.tenant, hook.name, course.outcome, status, took)
@@ -339,7 +345,8 @@ class Receiver:
     async def _unavailable(self, heard: Heard, course: _Course) -> Response:
         opinion = self.opinion(heard, course.before, course.said)
         course.outcome = "without the store"
-        return await self.without.answer(heard, self._question(heard, opinion), opinion, course.said)
+        question = self._question(heard, opinion)
+        return await self.without.answer(heard, question, opinion, course.said, course.until)
 
     async def _crowded(self, heard: Heard, course: _Course) -> Response:
         """The tenant has all that it may have of the store: its decisions are answered as without one."""

@@ -25,9 +25,15 @@ class Without:
         self._keeping = keeping
 
     async def answer(
-        self, heard: Heard, question: Question, opinion: Opinion, said: Mapping[str, object] | None
+        self,
+        heard: Heard,
+        question: Question,
+        opinion: Opinion,
+        said: Mapping[str, object] | None,
+        until: float,
     ) -> Response:
-        """`said` is what decisions in Python said, which is kept with the answer. Raises Problem."""
+        """`said` is what decisions in Python said, which is kept with the answer; a decision is given by `until`, in the
+        loop's time. Raises Problem."""
         hook = heard.hook
         if hook.unavailable is None:
             return await self._event(heard, question)
@@ -37,7 +43,7 @@ class Without:
         if hook.about_user:
             stub = replace(heard, request={}, user={}, raw=b"", only_request=True)
             late = Late(stub, self._deliveries.kept(heard), decision.verdict, codes, said, now())
-            await self._keeping.answer(heard, late)
+            await self._keeping.answer(heard, late, until)
         return answered(hook.answer(question, decision, Ruling(decision.verdict, codes)))
 
     async def _event(self, heard: Heard, question: Question) -> Response:

@@ -8,10 +8,11 @@ from typing import Any
 from temporalio import activity
 from temporalio.client import Client
 from temporalio.envconfig import ClientConfig
-from temporalio.exceptions import ApplicationError, FailureError
+from temporalio.exceptions import ApplicationError, ApplicationErrorCategory, FailureError
 from temporalio.runtime import PrometheusConfig, Runtime, TelemetryConfig
 from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, Interceptor
 
+from ledger.engine import EngineErrors
 from runtime.logs import about
 from settings.metrics import Metrics
 
@@ -75,4 +76,8 @@ class _Hushed(ActivityInboundInterceptor):
         except FailureError:
             raise
         except Exception as wrong:
-            raise ApplicationError("see the ledger and the log", type=type(wrong).__name__) from None
+            kind, known = type(wrong).__name__, isinstance(wrong, EngineErrors)
+            log.warning("%s failed: %s", info.activity_type, kind, exc_info=None if known else wrong)
+            # Benign: Temporal's library would log it once more, and only that it was raised here.
+            benign = ApplicationErrorCategory.BENIGN
+            raise ApplicationError("see the ledger and the log", type=kind, category=benign) from None

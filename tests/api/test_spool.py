@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import json
 import logging
+import time
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -13,7 +14,7 @@ import pytest
 
 from chaos.relay import Relay
 from ledger.engine import Pool
-from runtime.spool import Journal
+from runtime.spool import Journal, Spool
 from settings import Settings, Store
 from tests.api.edge import Edge, configure, listen, logged
 from tests.api.leaks import PASSWORD
@@ -204,3 +205,20 @@ async def test_a_record_that_can_never_be_stored_holds_nothing_up(away: Away, tm
         assert spool.figures().damaged == 1
     assert [hook for hook, _ in found] == ["postCreateUser", "postUpdateUser"]
     assert len(list((tmp_path / "spool" / "damaged").iterdir())) == 1
+
+
+async def test_a_decision_does_not_wait_for_a_slow_disk(away: Away, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is kept in memory then, and recorded all the same."""
+
+    async def never(*_: object) -> None:
+        await asyncio.sleep(60)
+
+    user = person()
+    monkeypatch.setattr(Spool, "append", never)
+    async with listen(away.settings) as edge:
+        away.relay.cut()
+        started = time.monotonic()
+        assert (await edge.answer("validateUser", {"user": user}))["message"] == "ValidationUnavailable"
+        assert time.monotonic() - started < away.settings.api.deadline
+        away.relay.mend()
+        assert [hook for hook, _ in await away.hooks(user["login"], 1)] == ["validateUser"]
