@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from datetime import datetime
 
 from api.heard import Heard
 from api.spooled import Answer, Event, write
@@ -15,7 +16,7 @@ log = logging.getLogger(__name__)
 _LOOK = 0.02
 """Seconds between two looks whether something of a person is still in the spool."""
 _ON_DISK_WITHIN = 2.0
-"""Seconds for the spool's disk to take an event: it is answered no sooner, since nobody reads the answer."""
+"""Seconds for the spool's disk. An event is answered no sooner: nobody reads the answer."""
 
 
 class Keeping:
@@ -24,6 +25,7 @@ class Keeping:
     def __init__(self, spool: Spool | None, unrecorded: Unrecorded) -> None:
         self.spool = spool
         self._unrecorded = unrecorded
+        self._keeping: set[asyncio.Task[None]] = set()
 
     @property
     def waits(self) -> bool:
@@ -43,23 +45,29 @@ class Keeping:
         """On disk when this returns. Raises NoRoom, also where there is no spool."""
         if self.spool is None:
             raise NoRoom
-        await self._append(self.spool, heard, event, asyncio.get_running_loop().time() + _ON_DISK_WITHIN)
+        await self._append(self.spool, heard, write(event), event.at)
 
     async def answer(self, heard: Heard, late: Late, until: float) -> None:
-        """On disk by then, else in memory: a decision is given in any case. `until` is the loop's time."""
-        if self.spool is not None:
-            try:
-                await self._append(self.spool, heard, Answer.of(late), until)
-                return
-            except NoRoom:
-                pass
-        self._unrecorded.add(late)
+        """On disk by then, else on its way there or in memory: a decision is given in any case. `until` is the loop's time."""
+        if self.spool is None:
+            self._unrecorded.add(late)
+            return
+        keeping = asyncio.create_task(self._keep(self.spool, heard, late, write(Answer.of(late))))
+        self._keeping.add(keeping)
+        keeping.add_done_callback(self._keeping.discard)
+        await asyncio.wait({keeping}, timeout=max(0.0, until - asyncio.get_running_loop().time()))
 
-    async def _append(self, spool: Spool, heard: Heard, record: Event | Answer, until: float) -> None:
+    async def _keep(self, spool: Spool, heard: Heard, late: Late, text: bytes) -> None:
+        try:
+            await self._append(spool, heard, text, late.at)
+        except NoRoom:
+            self._unrecorded.add(late)
+
+    async def _append(self, spool: Spool, heard: Heard, text: bytes, at: datetime) -> None:
         places = spool.places(heard.caller.tenant, *_names(heard))
         try:
-            async with asyncio.timeout_at(until):
-                await spool.append(write(record), round(record.at.timestamp() * 1e6), places)
+            async with asyncio.timeout(_ON_DISK_WITHIN):
+                await spool.append(text, round(at.timestamp() * 1e6), places)
         except (NoRoom, TimeoutError) as wrong:
             log.error("spool: no room for %s (%s)", heard.receipt, type(wrong).__name__)
             raise NoRoom from None

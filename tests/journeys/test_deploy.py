@@ -95,7 +95,7 @@ async def test_added_and_removed_activities_with_open_workflows(servers: Servers
 
 
 async def _until_all_tried(pool: Pool) -> None:
-    for _ in range(300):
+    for _ in range(900):
         if await pool.fetchval("SELECT count(*) FROM work WHERE attempt > 0") == 2 * PEOPLE:
             return
         await asyncio.sleep(0.1)
