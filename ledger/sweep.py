@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ledger.engine import Pool
 from ledger.vault import forget_unneeded
-from ledger.work import GOES_ON
+from ledger.work import ANY_SWITCH
 
 SWEEPERS_LOCK = 0x486F6F6B
 """Advisory lock: one sweep at a time, however many workers."""
@@ -28,8 +28,22 @@ class Unrung:
     quiet: bool
 
 
+# As work.GOES_ON, for everybody at once: what holds is asked once for each activity, not for each of ten thousand who wait.
+_KEPT_BACK = f"""
+    ({ANY_SWITCH} AND EXISTS (
+        SELECT 1 FROM work o JOIN kept k ON k.tenant = o.tenant AND k.activity = o.activity
+         WHERE o.subject = w.subject AND o.lane = w.lane AND o.seq <= w.seq
+           AND o.settled_at IS NULL AND o.state IN ('planned', 'running') AND o.due <= clock_timestamp()
+           AND (k.mode = 'off' OR NOT EXISTS (
+               SELECT 1 FROM incidents i WHERE i.tenant = o.tenant AND i.activity = o.activity AND i.closed_at IS NULL
+                  AND i.probe = o.subject))))
+"""
 _FIND = text(f"""
-    WITH open AS (
+    WITH kept AS MATERIALIZED (
+        SELECT tenant, activity, switch_of(tenant, activity) AS mode
+          FROM (SELECT DISTINCT tenant, activity FROM work WHERE settled_at IS NULL AND {ANY_SWITCH}) pairs
+         WHERE switch_of(tenant, activity) IN ('off', 'broken')
+    ), open AS (
         SELECT w.subject, min(w.due) AS due, max(w.claimed_at) AS claimed, max(w.seq) AS seq, max(w.hook) AS hook,
                max(w.due) FILTER (WHERE w.attempt = 0 OR w.let_go = w.due) AS fresh
           FROM work w
@@ -37,19 +51,22 @@ _FIND = text(f"""
            AND w.due <= clock_timestamp() - :unrung * interval '1 second'
            AND NOT EXISTS (SELECT 1 FROM work h WHERE h.subject = w.subject AND h.settled_at IS NULL
                               AND (h.state = 'held' OR h.let_go > clock_timestamp()) AND h.lane = w.lane AND h.seq < w.seq)
-           AND {GOES_ON}
+           AND NOT {_KEPT_BACK}
          GROUP BY w.subject
     )
-    SELECT o.subject, s.workflow_id, s.tenant, coalesce(h.value, '') AS login, o.seq, o.hook,
-           NOT coalesce(o.fresh IS NOT NULL AND (r.rung_at IS NULL OR r.rung_at < o.fresh), false) AS quiet
-      FROM open o
-      JOIN subjects s ON s.id = o.subject AND NOT s.paused
-      LEFT JOIN rings r ON r.subject = o.subject
-      LEFT JOIN LATERAL (SELECT value FROM handles WHERE subject = o.subject AND kind = 'login'
+    SELECT c.subject, c.workflow_id, c.tenant, coalesce(h.value, '') AS login, c.seq, c.hook, c.quiet
+      FROM (
+        SELECT o.subject, s.workflow_id, s.tenant, o.seq, o.hook, o.due,
+               NOT coalesce(o.fresh IS NOT NULL AND (r.rung_at IS NULL OR r.rung_at < o.fresh), false) AS quiet
+          FROM open o
+          JOIN subjects s ON s.id = o.subject AND NOT s.paused
+          LEFT JOIN rings r ON r.subject = o.subject
+         WHERE (o.fresh IS NOT NULL AND (r.rung_at IS NULL OR r.rung_at < o.fresh))
+            OR greatest(r.rung_at, o.claimed, o.due) < clock_timestamp() - :quiet * interval '1 second'
+         ORDER BY o.due LIMIT :most) c
+      LEFT JOIN LATERAL (SELECT value FROM handles WHERE subject = c.subject AND kind = 'login'
                           ORDER BY until DESC NULLS FIRST LIMIT 1) h ON true
-     WHERE (o.fresh IS NOT NULL AND (r.rung_at IS NULL OR r.rung_at < o.fresh))
-        OR greatest(r.rung_at, o.claimed, o.due) < clock_timestamp() - :quiet * interval '1 second'
-     ORDER BY o.due LIMIT :most
+     ORDER BY c.due
 """)
 
 

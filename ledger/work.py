@@ -78,9 +78,9 @@ class Ending:
     """Why it failed, in words that name nobody (`activities._breaker`)."""
 
 
-_ANY_SWITCH = "(EXISTS (SELECT 1 FROM switches) OR EXISTS (SELECT 1 FROM incidents WHERE closed_at IS NULL))"
+ANY_SWITCH = "(EXISTS (SELECT 1 FROM switches) OR EXISTS (SELECT 1 FROM incidents WHERE closed_at IS NULL))"
 GOES_ON = f"""
-    (NOT {_ANY_SWITCH} OR NOT EXISTS (
+    (NOT {ANY_SWITCH} OR NOT EXISTS (
         SELECT 1 FROM work o WHERE o.subject = w.subject AND o.lane = w.lane AND o.seq <= w.seq
            AND o.settled_at IS NULL AND o.state IN ('planned', 'running') AND o.due <= clock_timestamp()
            AND is_kept_back(o.tenant, o.activity, o.subject)))
@@ -136,7 +136,7 @@ _CLAIM = text(f"""
        AND settled_at IS NULL AND state IN ('planned', 'running') AND {GOES_ON}
        AND (let_go IS NULL OR let_go <= clock_timestamp())
     RETURNING delivery::text, activity, attempt, plan, give_up_at, seq,
-              CASE WHEN {_ANY_SWITCH} THEN switch_of(tenant, activity) END AS switch
+              CASE WHEN {ANY_SWITCH} THEN switch_of(tenant, activity) END AS switch
 """)
 _ENDED = text("""
     SELECT w.delivery::text, w.activity,
