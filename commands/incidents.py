@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 from typing import TypeVar
 from uuid import UUID
 
-from rich.table import Table
 from rich.text import Text
 
 from commands.ending import stop
@@ -34,16 +33,12 @@ async def listing(settings: Settings, tenant: str | None, *, closed: bool, lines
     if not found:
         console().print("no incident is open" if not closed else "there was no incident")
         return
-    now = datetime.now(UTC)
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in ("incident", "tenant", "activity", "cause", "began", "state", "people", "held", "gave up"):
-        table.add_column(name, overflow="fold", no_wrap=name == "incident")
+    now, out = datetime.now(UTC), console()
     for i in found:
-        table.add_row(
-            str(i.id), i.tenant, i.activity, Text(printable(i.cause)), ago(i.first_seen, now), _state(i),
-            f"{i.users:,}", f"{i.held:,}", f"{i.failed:,}",
-        )  # fmt: skip
-    console().print(table)
+        out.print(Text(f"{i.activity} of {i.tenant}: {printable(i.cause)}", style="bold"), soft_wrap=True)
+        out.print(Text("  ").append_text(_state(i)).append(f", began {ago(i.first_seen, now)}"))
+        out.print(f"  {i.users:,} people; {i.held:,} held; {i.failed:,} gave up", highlight=False)
+        out.print(f"  {i.id}", highlight=False)
 
 
 async def show(settings: Settings, id_: str, *, as_object: bool) -> None:

@@ -70,10 +70,13 @@ _FIND = text(f"""
 """)
 
 
+_ALONE = text("SELECT pg_try_advisory_xact_lock(:key), set_config('statement_timeout', '30s', true)")
+
+
 async def only_sweeper(connection: AsyncConnection) -> bool:
-    """Whether this transaction is the one that sweeps."""
-    taken = await connection.execute(text("SELECT pg_try_advisory_xact_lock(:key)"), {"key": SWEEPERS_LOCK})
-    return bool(taken.scalar_one())
+    """Whether this transaction is the one that sweeps. Nobody waits for it, so its statements have 30 s each: what it asks
+    about is everybody, and a sweep that puts itself off leaves them all alone."""
+    return bool((await connection.execute(_ALONE, {"key": SWEEPERS_LOCK})).scalar_one())
 
 
 async def find_unrung(connection: AsyncConnection, *, unrung: float, quiet: float, most: int) -> list[Unrung]:
