@@ -63,7 +63,8 @@ _FIND = text(f"""
           LEFT JOIN rings r ON r.subject = o.subject
          WHERE (o.fresh IS NOT NULL AND (r.rung_at IS NULL OR r.rung_at < o.fresh))
             OR greatest(r.rung_at, o.claimed, o.due) < clock_timestamp() - :quiet * interval '1 second'
-         ORDER BY o.due LIMIT :most) c
+         ORDER BY o.subject IN (SELECT probe FROM incidents WHERE closed_at IS NULL AND probe IS NOT NULL) DESC, o.due
+         LIMIT :most) c
       LEFT JOIN LATERAL (SELECT value FROM handles WHERE subject = c.subject AND kind = 'login'
                           ORDER BY until DESC NULLS FIRST LIMIT 1) h ON true
      ORDER BY c.due

@@ -18,7 +18,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from ledger.engine import Pool, connect_store
 from ledger.plan import Plan
 from ledger.receive import Planned, Receipt, plan_text, receive
-from ledger.sweep import SWEEPERS_LOCK, note_rung_by_pool
+from ledger.sweep import SWEEPERS_LOCK, find_unrung, note_rung_by_pool
 from runtime.bell import Ring, ring
 from runtime.sweep import Sweep
 from runtime.vault import open_folder
@@ -247,3 +247,22 @@ async def test_who_was_rung_twice_in_a_second_is_noted_once(person: Person) -> N
     await note_rung_by_pool(person.pool, [person.receipt.subject] * 2)
     rung = await person.pool.fetchval("SELECT count(*) FROM rings WHERE subject = $1", person.receipt.subject)
     assert rung == 1
+
+
+async def test_whom_an_incident_tries_is_rung_before_all_who_wait_longer(
+    person: Person, engine: AsyncEngine
+) -> None:
+    """Behind ten thousand, nobody would be tried while they wait, and they wait for the one who is."""
+    work = [Planned("badge", "badge", plan_text(Plan()), timedelta(0), waits=False)]
+    async with engine.connect() as connection:
+        waiting = await find_unrung(connection, unrung=0.0, quiet=0.0, most=10_000)
+        last = await receive(person.pool, delivery(f"probe{uuid.uuid4().hex[:8]}", work=work))
+        await connection.execute(
+            text("INSERT INTO incidents (id, tenant, activity, cause, first_seen, last_seen, opened_at, probe) VALUES"
+                 " (gen_random_uuid(), 'as100', 'another', 'a test', now(), now(), now(), :probe)"),
+            {"probe": last.subject},
+        )  # fmt: skip
+        [first] = await find_unrung(connection, unrung=0.0, quiet=0.0, most=1)
+        await connection.rollback()
+    assert waiting
+    assert first.subject == last.subject
