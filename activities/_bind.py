@@ -123,7 +123,7 @@ class _Attempt:
             async with self.wiring.engine.begin() as connection:
                 got = await work.claim(connection, self.refs, self.lease)
                 if isinstance(got, work.Busy):
-                    raise _retry("Busy", got.seconds)
+                    raise tried_again("Busy", got.seconds)
                 claimed, ended = got
                 off = await work.cancelled(connection, claimed)
         return [c for c in claimed if c.ref not in off], ended, [c for c in claimed if c.ref in off]
@@ -193,7 +193,7 @@ class _Attempt:
                 await work.apply_writes(connection, writes)
                 written = await work.settle(connection, endings, self.wiring.code_version)
                 if len(written) < len(endings):
-                    raise _retry("Stale", 1.0)
+                    raise tried_again("Stale", 1.0)
                 if probe:
                     await incidents.probe_went_well(connection, endings[0].ref)
                 if wrong is not None:
@@ -234,7 +234,7 @@ class _Attempt:
             return await self._fail(claimed, wrong, "failed")
         await self._unclaim(claimed, wrong)
         log.warning("%s will be tried again: %s", self.activity.name, type(wrong).__name__)
-        return _retry(type(wrong).__name__, pause)
+        return tried_again(type(wrong).__name__, pause)
 
     async def _unclaim(self, claimed: Sequence[work.Claimed], wrong: BaseException) -> None:
         with sql("unclaim"):
@@ -326,7 +326,8 @@ def without(secrets: Sequence[str], told: T) -> T:
     return cast("T", cleaned)
 
 
-def _retry(kind: str, seconds: float | None) -> ApplicationError:
+def tried_again(kind: str, seconds: float | None = None) -> ApplicationError:
+    """What Temporal is told of an attempt that another one follows, after `seconds` or as its plan says."""
     delay = timedelta(seconds=seconds) if seconds is not None else None
     # Benign: one line in the log instead of a trace for each attempt at each person.
     return ApplicationError(

@@ -1,5 +1,6 @@
 """Runs the activities that only write to the store, for several deliveries in one transaction."""
 
+import logging
 from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -8,7 +9,7 @@ from temporalio import activity as temporal
 from temporalio.exceptions import ApplicationError
 
 from activities._activity import Activity, Outcome
-from activities._bind import Wiring, event_of, next_wait, settled_before, words_of
+from activities._bind import Wiring, event_of, next_wait, settled_before, tried_again, words_of
 from activities._errors import Refused
 from activities._registry import registry
 from activities._tools import Db, Tools
@@ -18,9 +19,12 @@ from ledger.engine import Connection, reading
 from ledger.events import Stored, load
 from ledger.plan import Job, Plan, Ref, Settlement
 
+log = logging.getLogger(__name__)
+
 UNKNOWN_FOR = timedelta(hours=1)
 """How long a name that this worker does not know may yet be brought by a rolling deploy."""
-UNKNOWN_WAIT = timedelta(seconds=30)
+UNKNOWN_WAIT = 30.0
+"""Seconds between two looks whether it has."""
 
 
 class Unknown(Exception):
@@ -46,13 +50,10 @@ class Books:
         if len(job.refs) > 1:
             raise ApplicationError("batch", type="Batch", non_retryable=True)
         await self._all(await self._others(job, failing))
-        [wrong] = failing.values()
-        unknown = isinstance(wrong, Unknown)
-        raise ApplicationError(
-            "will be tried again",
-            type=type(wrong).__name__,
-            next_retry_delay=UNKNOWN_WAIT if unknown else None,
-        )
+        [(name, wrong)] = failing.items()
+        kind = type(wrong).__name__
+        log.warning("%s will be tried again: %s", name, kind)
+        raise tried_again(kind, UNKNOWN_WAIT if isinstance(wrong, Unknown) else None)
 
     async def _all(self, refs: Sequence[Ref]) -> tuple[list[Settlement], dict[str, Exception]]:
         """Settles what can be settled; also gives the activities that fail, each with what it raised."""
@@ -151,7 +152,7 @@ async def _claim(
 ) -> tuple[list[work.Claimed], list[work.Settled]]:
     got = await work.claim(connection, refs, lease=0)
     if isinstance(got, work.Busy):
-        raise ApplicationError("will be tried again", type="Busy")
+        raise tried_again("Busy")
     return got
 
 

@@ -1,7 +1,7 @@
 """The activities that serve the workflow itself: take, bookkeeping, settle, and the catch-all for lost names."""
 
 from collections.abc import Collection, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from temporalio import activity as temporal
 from temporalio.common import RawValue
@@ -49,7 +49,9 @@ class Machinery:
         if datetime.now(UTC) - info.scheduled_time > UNKNOWN_FOR:
             return await self._settle(job.refs, "failed", {"error": "no such activity"})
         raise ApplicationError(
-            "this worker does not have it (yet)", type="Unknown", next_retry_delay=UNKNOWN_WAIT
+            "this worker does not have it (yet)",
+            type="Unknown",
+            next_retry_delay=timedelta(seconds=UNKNOWN_WAIT),
         )
 
     async def _settle(

@@ -29,8 +29,8 @@ class Keeping:
 
     @property
     def waits(self) -> bool:
-        """Whether anything of this host waits on disk: then events queue behind it."""
-        return self.spool is not None and self.spool.waits
+        """Whether anything of this host waits on disk, or is on its way there: then events queue behind it."""
+        return bool(self._keeping) or (self.spool is not None and self.spool.waits)
 
     async def until_recorded(self, heard: Heard) -> None:
         """Returns once nothing waits of the person that this is about. The caller bounds the time."""

@@ -18,7 +18,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from ledger.engine import Pool, connect_store
 from ledger.plan import Plan
 from ledger.receive import Planned, Receipt, plan_text, receive
-from ledger.sweep import SWEEPERS_LOCK, find_unrung, note_rung_by_pool
+from ledger.sweep import SWEEPERS_LOCK, find_unrung, note_rung_by_pool, only_sweeper
 from runtime.bell import Ring, ring
 from runtime.sweep import Sweep
 from runtime.vault import open_folder
@@ -266,3 +266,14 @@ async def test_whom_an_incident_tries_is_rung_before_all_who_wait_longer(
         await connection.rollback()
     assert waiting
     assert first.subject == last.subject
+
+
+async def test_a_sweep_has_its_own_time_for_a_statement(engine: AsyncEngine) -> None:
+    async with engine.connect() as connection:
+        before = (await connection.execute(text("SHOW statement_timeout"))).scalar_one()
+        await connection.rollback()
+        assert await only_sweeper(connection)
+        during = (await connection.execute(text("SHOW statement_timeout"))).scalar_one()
+        await connection.rollback()
+        after = (await connection.execute(text("SHOW statement_timeout"))).scalar_one()
+    assert (during, after) == ("30s", before) != ("30s", "30s")
