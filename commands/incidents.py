@@ -37,7 +37,10 @@ async def listing(settings: Settings, tenant: str | None, *, closed: bool, lines
     for i in found:
         out.print(Text(f"{i.activity} of {i.tenant}: {printable(i.cause)}", style="bold"), soft_wrap=True)
         out.print(Text("  ").append_text(_state(i)).append(f", began {ago(i.first_seen, now)}"))
-        out.print(f"  {i.users:,} people; {i.held:,} held; {i.failed:,} gave up", highlight=False)
+        held = (
+            f"{i.users:,} people; {i.held:,} held" if i.closed_at is None else f"{i.released or 0:,} let go"
+        )
+        out.print(f"  {held}; {i.failed:,} gave up", highlight=False)
         out.print(f"  {i.id}", highlight=False)
 
 

@@ -70,6 +70,10 @@ async def test_it_is_listed_shown_and_counted(run: Run, pool: Pool) -> None:
     words = (await run("incidents", "show", str(INCIDENT))).stdout
     assert "mail of as100" in words
     assert "incidents redrive" in words
+    listing = (await run("incidents", "list")).stdout
+    assert f"mail of as100: {CAUSE}\n" in listing
+    assert "2 people; 2 held; 3 gave up" in listing
+    assert f"{INCIDENT}\n" in listing, "to be copied"
     figures = await read_figures(pool)
     assert figures.incidents == (("as100", "mail", 1),)
 
@@ -78,6 +82,8 @@ async def test_it_is_listed_shown_and_counted(run: Run, pool: Pool) -> None:
 async def test_one_redrive_closes_it_and_runs_its_cause_again_at_the_rate(run: Run, pool: Pool) -> None:
     done = await shown(run, "redrive", str(INCIDENT), "--rate", "2/s", *WHY)
     assert done["pieces"] == 3
+    assert "over" in (listing := (await run("incidents", "list", "--closed")).stdout)
+    assert "2 let go" in listing
     state = await rows(
         pool,
         "SELECT h.value AS login, w.state, w.outcome, w.let_go IS NOT NULL AS late, "
