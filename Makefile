@@ -41,10 +41,10 @@ bench-quick: $(ENVIRONMENT)  ## Races and storms in under a minute, with wider n
 storm: $(ENVIRONMENT)  ## Storms an api with 200,000 events while it is asked for decisions; the last line is one JSON object
 	@$(RUN) bench.overload $(ARGS)
 
-chaos: $(ENVIRONMENT)  ## Breaks everything at random under 2,000 hooks (5 minutes); the last line is one JSON object
+chaos: $(ENVIRONMENT)  ## Breaks everything at random under 2,000 hooks (4 minutes); the last line is one JSON object
 	@$(RUN) chaos $(ARGS)
 
-chaos-long: $(ENVIRONMENT)  ## The same with 20,000 hooks and 60 faults (25 minutes)
+chaos-long: $(ENVIRONMENT)  ## The same with 20,000 hooks and 60 faults (20 minutes)
 	@$(RUN) chaos --hooks 20000 --faults 60 $(ARGS)
 
 leakscan: $(ENVIRONMENT)  ## Plays a story full of sentinels and looks for them in every byte that is left (1 minute)

@@ -242,15 +242,12 @@ def without_disk(line: Mapping[str, Any], faults: Iterable[Happened]) -> bool:
 
 
 def during(at: float, faults: Iterable[Happened]) -> str:
-    """That moment in UTC, and the fault that it was in, or the last one before it."""
+    """That moment in UTC, and the faults that it was in, or the one that was over last."""
     when = f"{datetime.fromtimestamp(at, UTC):%H:%M:%S.%f} UTC"
-    before = [fault for fault in faults if fault.begun <= at]
-    if not before:
-        return f"{when}, before anything broke"
-    fault = before[-1]
-    return (
-        f"{when}, {f'in {fault.name}' if at <= fault.over else f'{at - fault.over:.1f} s after {fault.name}'}"
-    )
+    if within := [fault.name for fault in faults if fault.begun <= at <= fault.over]:
+        return f"{when}, in {' and '.join(within)}"
+    last = max((fault for fault in faults if fault.over < at), key=lambda fault: fault.over, default=None)
+    return f"{when}, {f'{at - last.over:.1f} s after {last.name}' if last else 'before anything broke'}"
 
 
 def _at(line: Mapping[str, Any]) -> float:

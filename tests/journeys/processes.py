@@ -35,7 +35,6 @@ class Journey:
     store: Store
     server: TemporalServer
     port: int
-    temporal_port: int
     activities: str = ""
     processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict[str, subprocess.Popen[bytes]])
 
@@ -43,9 +42,8 @@ class Journey:
     def begin(cls, home: Path, store: Store, activities: str = "") -> Self:
         """Starts Temporal; api and worker are started by name."""
         settings = write_configuration(home, store, _SWEEP)
-        temporal_port = free_port()
-        server = temporal.start(home / "t", port=temporal_port, search_attributes=SEARCH_ATTRIBUTES)
-        return cls(home, settings, store, server, free_port(), temporal_port, activities)
+        server = temporal.start(home / "t", search_attributes=SEARCH_ATTRIBUTES)
+        return cls(home, settings, store, server, free_port(), activities)
 
     @property
     def url(self) -> str:
@@ -76,14 +74,6 @@ class Journey:
         process = self.processes.pop(name)
         process.send_signal(number)
         return process.wait(40)
-
-    def kill_temporal(self) -> None:
-        """kill -9, then starts it on the same data and port."""
-        self.server.process.kill()
-        self.server.process.wait(10)
-        self.server = temporal.start(
-            self.home / "t", port=self.temporal_port, search_attributes=SEARCH_ATTRIBUTES
-        )
 
     def stop(self) -> None:
         """Ends what was started."""
