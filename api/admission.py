@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from settings import Tenant
 
 _HEEDED = 1.0
-"""Seconds for which a decision keeps events to half of the connections."""
+"""Seconds for which a decision keeps events to a third of the connections."""
 
 
 class Full(Exception):
@@ -30,7 +30,7 @@ class _Share:
 class Admission:
     """Counters of one event loop; where nobody has to wait it costs two additions.
 
-    Events of all tenants together leave one connection to decisions, and half of all while decisions are being asked
+    Events of all tenants together leave one connection to decisions, and two thirds of all while decisions are being asked
     for: what events have under way is what a decision shares the store with. Who waits is let in as others leave: decisions
     first, then events, among tenants in turn, of one tenant in the order in which they came.
     """
@@ -38,7 +38,7 @@ class Admission:
     def __init__(self, size: int, tenants: Mapping[str, Tenant]) -> None:
         self._size = size
         self._events = max(1, size - 1)
-        self._stepped_back = max(1, size // 2)
+        self._stepped_back = max(1, size // 3)
         self._heeded_until = 0.0
         self._busy = 0
         self._busy_events = 0

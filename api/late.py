@@ -94,7 +94,7 @@ class Recorder:
         question = Question(heard.request, heard.user, heard.tenant, heard.policy, plain)
         before = None
         if heard.hook.name in heard.policy.knowing:
-            before = await self._receiver.last_known(heard)
+            before = await self._receiver.last_known(heard, self._pool)
         informed = self._receiver.opinion(heard, before, late.said)
         delivery = replace(
             self._receiver.deliveries.of(heard, question, late.verdict),

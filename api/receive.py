@@ -1,12 +1,13 @@
 """The way of one hook: who calls, what is it, decide and record, answer, ring (DESIGN §1, §3)."""
 
 import asyncio
+import contextlib
 import logging
 import time
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, TypeVar
+from typing import TypeVar
 from uuid import UUID
 
 import asyncpg
@@ -30,7 +31,7 @@ from api.unrecorded import Unrecorded
 from api.without import Without
 from hooks.facts import platform_id
 from hooks.hook import Hook, Json, Kind, Question, Ruling
-from ledger.engine import Pool, StoreErrors
+from ledger.engine import Pool, Session, Statements, StoreErrors
 from ledger.receive import Delivery, Receipt, receive
 from rules.before import known_before
 from rules.consulting import consult
@@ -117,7 +118,7 @@ class Receiver:
         self._patience = settings.api.deadline * _SAID_IN_TIME
         self._on_its_way = settings.api.deadline * _ON_ITS_WAY
         self._shelf = bodies.Shelf(settings.api.max_body)
-        self._asking: set[asyncio.Task[Any]] = set()
+        self._returning: set[asyncio.Task[None]] = set()
 
     def use(self, settings: Settings, policies: Mapping[str, Policy]) -> None:
         """Decides by other rules, and lets in by other keys, from the next call on. Raises ConfigError."""
@@ -246,12 +247,12 @@ class Receiver:
             course.waited = False
         try:
             if hook.name in heard.policy.knowing:
-                course.before = await self._in_turn(heard, course, lambda: self.last_known(heard))
+                course.before = await self._in_turn(heard, course, partial(self.last_known, heard))
             course.said = await self._consulted(heard, course.before)
             question = self._question(heard, self.opinion(heard, course.before, course.said))
             decision = hook.decide(question)
             delivery = self.deliveries.of(heard, question, decision.verdict)
-            got = await self._in_turn(heard, course, lambda: self._received(delivery))
+            got = await self._in_turn(heard, course, partial(self._received, delivery))
         except (asyncpg.DataError, asyncpg.ProgramLimitExceededError) as wrong:
             log.warning("not storable: %s (%s)", heard.receipt, wrong.sqlstate)
             raise Problem(422, "not_storable", "The body holds a value that cannot be stored.") from None
@@ -269,14 +270,14 @@ class Receiver:
             hook.answer(question, decision, Ruling(got.verdict, tuple(got.codes), tuple(got.names)))
         )
 
-    async def _received(self, delivery: Delivery) -> Receipt:
+    async def _received(self, delivery: Delivery, session: Session) -> Receipt:
         with self.traces.of((delivery.id,), "receive", "sql"):
-            return await receive(self.pool, delivery)
+            return await receive(session, delivery)
 
-    async def _in_turn(self, heard: Heard, course: _Course, call: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    async def _in_turn(self, heard: Heard, course: _Course, call: Callable[[Session], Awaitable[T]]) -> T:
         """Asks the store when it is the tenant's turn. Raises Full.
 
-        A caller whose time is over is not kept until a slow store has heard so: that may take as long again.
+        Nobody waits until the connection is given back: when a caller's time is over, a slow store has yet to hear so.
         """
         tenant, decision = heard.caller.tenant, heard.hook.kind is Kind.DECISION
         if not self.admission.enter(tenant, decision):
@@ -284,30 +285,35 @@ class Receiver:
             self.meters.waited(tenant)
             await self.admission.wait(tenant, decision)
             course.queued = False
-        asking = asyncio.create_task(call())
-        self._asking.add(asking)
-        asking.add_done_callback(partial(self._asked_store, tenant, decision))
         try:
-            return await asyncio.shield(asking)
-        except asyncio.CancelledError:
-            asking.cancel()
+            session = await self.pool.acquire()
+        except BaseException:
+            self.admission.leave(tenant, decision)
             raise
+        try:
+            return await call(session)
+        finally:
+            returning = asyncio.create_task(self._give_back(session, tenant, decision))
+            self._returning.add(returning)
+            returning.add_done_callback(self._returning.discard)
 
-    def _asked_store(self, tenant: str, decision: bool, asking: asyncio.Task[Any]) -> None:
+    async def _give_back(self, session: Session, tenant: str, decision: bool) -> None:
         """The place is free once the connection is."""
-        self._asking.discard(asking)
-        self.admission.leave(tenant, decision)
-        if not asking.cancelled():
-            asking.exception()  # looked at: nobody else may be there to
+        try:
+            # Whoever asks next hears of a lost store as well.
+            with contextlib.suppress(*StoreErrors):
+                await self.pool.release(session)
+        finally:
+            self.admission.leave(tenant, decision)
 
     def _question(self, heard: Heard, opinion: Opinion) -> Question:
         opens = heard.tenant.degraded.opens(heard.hook.name)
         return Question(heard.request, heard.user, heard.tenant, heard.policy, opinion, opens)
 
-    async def last_known(self, heard: Heard) -> Json | None:
+    async def last_known(self, heard: Heard, store: Statements) -> Json | None:
         """The person as known before what the call is about."""
         tenant, user = heard.caller.tenant, heard.user
-        return await known_before(self.pool, tenant, platform_id(user), user, heard.tenant.region)
+        return await known_before(store, tenant, platform_id(user), user, heard.tenant.region)
 
     def _asked(self, heard: Heard, before: Json | None) -> Asked:
         return Asked(heard.hook.name, heard.caller.tenant, heard.request, heard.user, before)

@@ -15,6 +15,8 @@ from pathlib import Path
 
 import psutil
 
+from runtime.giving_way import give_way
+
 _PR_SET_PDEATHSIG = 1
 _LONGEST_LOG = 10 * 1024 * 1024
 # Loaded before any fork: between fork and exec there is no safe moment to load a library.
@@ -41,19 +43,23 @@ def spawn(
     account: Account | None = None,
     cwd: Path | None = None,
     last_will: signal.Signals = signal.SIGTERM,
+    gives_way: bool = False,
 ) -> subprocess.Popen[bytes]:
     """Starts a child in a session of its own, so that the terminal's Ctrl-C reaches only us.
 
     What it says is added to `log`. Where the kernel can (Linux), the child gets `last_will` when the *thread* that
     called spawn ends, however it ends, kill -9 included: call it from a thread that lives as long as the child shall.
+    One that `gives_way` takes less of the processor than an api, as workers do.
     """
     if log.exists() and log.stat().st_size > _LONGEST_LOG:
         log.replace(log.with_suffix(".log.1"))
 
-    def tie() -> None:
+    def prepare() -> None:
         # After the change of user, which would clear it (prctl(2), PR_SET_PDEATHSIG).
         if _PRCTL:
             _PRCTL(_PR_SET_PDEATHSIG, int(last_will), 0, 0, 0)
+        if gives_way:
+            give_way()
 
     with log.open("ab") as output:
         return subprocess.Popen(
@@ -67,7 +73,7 @@ def spawn(
             user=account.uid if account else None,
             group=account.gid if account else None,
             extra_groups=[] if account else None,
-            preexec_fn=tie,  # noqa: PLW1509 - one system call of a loaded library, nothing that could take a lock
+            preexec_fn=prepare,  # noqa: PLW1509 - two system calls of what is loaded, nothing that could take a lock
         )
 
 

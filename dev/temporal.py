@@ -81,7 +81,8 @@ def start(
         tries += 1
         address = f"127.0.0.1:{port or processes.free_port()}"
         command = _command(address, ui_port, namespace, dynamic or {}, database, search_attributes)
-        process = processes.spawn(command, log=log, env=_ENVIRONMENT)
+        # Nobody waits for it: what an api is to ring for stands in the store.
+        process = processes.spawn(command, log=log, env=_ENVIRONMENT, gives_way=True)
         server = TemporalServer(address, namespace, ui_url, log, process, kept=directory is not None)
         try:
             _wait_until_ready(server, database)

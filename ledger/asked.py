@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from ledger.engine import Pool, within
+from ledger.engine import Pool, Statements, within
 
 _LAST_KNOWN = "SELECT o_body, o_previous, o_age FROM last_known($1, $2, $3)"
 
@@ -19,12 +19,12 @@ class LastKnown:
     age: timedelta
 
 
-async def last_known(pool: Pool, tenant: str, platform_id: str | None, login: str) -> LastKnown | None:
+async def last_known(store: Statements, tenant: str, platform_id: str | None, login: str) -> LastKnown | None:
     """By platform id, else by login in normal form; None if nobody is known.
 
     Raises one of ledger.engine.StoreErrors if the store does not answer.
     """
-    row = await pool.fetchrow(_LAST_KNOWN, tenant, platform_id, login)
+    row = await store.fetchrow(_LAST_KNOWN, tenant, platform_id, login)
     return None if row is None or row[0] is None else LastKnown(_user(row[0]), _user(row[1]), row[2])
 
 

@@ -134,11 +134,19 @@ class Session(Statements, Protocol):
         ...
 
 
+class Acquiring(AbstractAsyncContextManager[Session], Awaitable[Session], Protocol):
+    """A connection, for a block or until it is released."""
+
+
 class Pool(Statements, Protocol):
     """The pool itself: each statement on whichever connection is free."""
 
-    def acquire(self) -> AbstractAsyncContextManager[Session]:
+    def acquire(self) -> Acquiring:
         """A connection for several statements."""
+        ...
+
+    async def release(self, connection: Session) -> None:
+        """Gives back one that was awaited; when a statement was given up, after the store has heard so."""
         ...
 
     async def close(self) -> None:

@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 from ledger.asked import last_known
-from ledger.engine import Pool
+from ledger.engine import Statements
 from rules.changing import same
 from rules.normal import normal
 
@@ -14,7 +14,7 @@ SAME_CHANGE = timedelta(minutes=15)
 
 
 async def known_before(
-    pool: Pool, tenant: str, platform_id: str | None, user: Mapping[str, Any], region: str
+    store: Statements, tenant: str, platform_id: str | None, user: Mapping[str, Any], region: str
 ) -> dict[str, Any] | None:
     """The last known user; None if nobody is known. Raises one of ledger.engine.StoreErrors.
 
@@ -22,7 +22,7 @@ async def known_before(
     the same, just now, was that fact, and what was known before it is meant.
     """
     login = normal("login", user["login"], user, region) or ""
-    known = await last_known(pool, tenant, platform_id, login)
+    known = await last_known(store, tenant, platform_id, login)
     if known is None or known.user is None:
         return None
     if known.previous is not None and known.age < SAME_CHANGE and same(user, known.user):

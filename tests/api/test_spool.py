@@ -14,6 +14,7 @@ import pytest
 
 from chaos.relay import Relay
 from ledger.engine import Pool
+from ledger.receive import receive
 from runtime.spool import Journal, Spool
 from settings import Settings, Store
 from tests.api.edge import Edge, configure, listen, logged
@@ -116,15 +117,14 @@ async def test_what_was_stored_although_no_answer_came_is_recorded_once(away: Aw
     user = person()
     async with listen(away.settings) as edge:
         receiver = edge.app.state.receiver
-        really = receiver.pool.fetchrow
         await edge.answer("postCreateUser", {"user": user})
 
         async def deaf(*args: Any, **more: Any) -> Any:
-            await really(*args, **more)
+            await receive(*args, **more)
             raise ConnectionResetError
 
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(receiver, "pool", _Deaf(receiver.pool, deaf))
+            patch.setattr("api.receive.receive", deaf)
             assert await edge.answer("postUpdateUser", {"user": user}) == {}
             assert receiver.spool.figures().appended == 1
         for _ in range(100):
@@ -134,14 +134,6 @@ async def test_what_was_stored_although_no_answer_came_is_recorded_once(away: Aw
         assert not receiver.spool.waits
         found = await away.hooks(user["login"], 2)
     assert [hook for hook, _ in found] == ["postCreateUser", "postUpdateUser"]
-
-
-class _Deaf:
-    def __init__(self, pool: Pool, fetchrow: Any) -> None:
-        self._pool, self.fetchrow = pool, fetchrow
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._pool, name)
 
 
 async def test_a_decision_waits_for_what_is_spooled_of_the_same_person(away: Away, tmp_path: Path) -> None:

@@ -69,6 +69,12 @@ def test_ours_are_bounded_and_never_swapped_to_a_disk(name: str) -> None:
     assert ours["mem_limit"] == ours["memswap_limit"] == "2g"
 
 
+def test_an_api_and_its_store_go_before_the_rest() -> None:
+    shares = {name: service.get("cpu_shares", 1024) for name, service in SERVICES.items()}
+    assert shares["api"] == shares["postgres"] == 1024
+    assert {shares[name] for name in ("worker", "query", "temporal", "temporal-ui")} == {102}
+
+
 def test_our_user_is_the_one_of_the_image() -> None:
     text = (ROOT / "Dockerfile").read_text()
     assert {f"USER {SERVICES[name]['user']}" for name in OURS} == {

@@ -61,6 +61,15 @@ def test_each_unit_is_confined(name: str) -> None:
     assert said["SystemCallFilter"] == ["@system-service", "~@privileged"]
 
 
+def test_an_api_goes_before_the_rest() -> None:
+    assert {name: _said(name)["CPUWeight"] for name in NAMES} == {
+        "api": [],
+        "migrate": [],
+        "query": ["10"],
+        "worker": ["10"],
+    }
+
+
 def test_the_sandbox_is_one() -> None:
     boxes = {
         (UNITS / f"hookledger-{name}.service")
