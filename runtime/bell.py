@@ -124,7 +124,9 @@ class Bell:
         """Who waits with bookkeeping only, and until when: the longest waiting first."""
         self._quiet_runs = False
         self._tasks: set[asyncio.Task[None]] = set()
-        self._slots = asyncio.Semaphore(bell.concurrency)
+        self._urgent: deque[UUID] = deque()
+        """Who is next, the longest waiting first; `_ringers` tasks ring for them."""
+        self._ringers = 0
         self._draining = False
         self._rung: deque[UUID] = deque(maxlen=MOST_PEOPLE)
         self.sent = 0
@@ -152,7 +154,10 @@ class Bell:
         if person.urgent:
             self._quiet.pop(subject, None)
             person.busy = True
-            self._spawn(self._ring_at_once(subject, person))
+            self._urgent.append(subject)
+            if self._ringers < self._bell.concurrency:
+                self._ringers += 1
+                self._spawn(self._ring_urgent())
         elif subject not in self._quiet:
             self._quiet[subject] = asyncio.get_running_loop().time() + self._bell.bookkeeping_wait
             if not self._quiet_runs:
@@ -174,9 +179,13 @@ class Bell:
         person.busy = True
         self._spawn(self._ring_quietly(subject, person))
 
-    async def _ring_at_once(self, subject: UUID, person: _Person) -> None:
-        async with self._slots:
-            await self._ring(subject, person)
+    async def _ring_urgent(self) -> None:
+        try:
+            while self._urgent:
+                subject = self._urgent.popleft()
+                await self._ring(subject, self._people[subject])
+        finally:
+            self._ringers -= 1
 
     async def _ring_quietly(self, subject: UUID, person: _Person) -> None:
         clock = asyncio.get_running_loop().time
