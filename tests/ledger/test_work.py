@@ -1,0 +1,44 @@
+"""Claiming and settling where much more is open: found by key, whatever the planner has heard of."""
+
+from datetime import timedelta
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from ledger.engine import Pool
+from ledger.plan import Plan, Ref
+from ledger.receive import Planned, plan_text, receive
+from ledger.work import Ending, claim, settle
+from tests.support import delivery
+
+OPEN = 20_000
+_BACKLOG = f"""
+INSERT INTO work (delivery, activity, tenant, subject, seq, hook, application, lane, plan, state, due)
+SELECT uuidv7(), activity, tenant, gen_random_uuid(), 1, hook, application, lane, plan, state, due
+  FROM work, generate_series(1, {OPEN})
+"""
+_READ = text("SELECT idx_tup_fetch + seq_tup_read FROM pg_stat_xact_user_tables WHERE relname = 'work'")
+
+
+async def _rows_read(connection: AsyncConnection) -> int:
+    return int((await connection.execute(_READ)).scalar_one())
+
+
+async def test_one_of_many_open_is_claimed_and_settled_without_reading_the_others(
+    pool: Pool, engine: AsyncEngine
+) -> None:
+    await pool.execute("ANALYZE work")  # nothing is open yet: that is what the planner goes by
+    badge = Planned("badge", "", plan_text(Plan()), timedelta(0), waits=False)
+    here = delivery("asha", work=[badge])
+    await receive(pool, here)
+    await pool.execute(_BACKLOG)
+    ref = Ref(str(here.id), "badge")
+    async with engine.begin() as connection:
+        claimed = await claim(connection, [ref], lease=30)
+        assert isinstance(claimed, tuple)
+        assert [one.ref for one in claimed[0]] == [ref]
+        assert 0 < await _rows_read(connection) < OPEN / 100
+    async with engine.begin() as connection:
+        ended = await settle(connection, [Ending(ref, claimed[0][0].attempt, "done")], "test")
+        assert list(ended) == [ref]
+        assert 0 < await _rows_read(connection) < OPEN / 100
