@@ -57,6 +57,12 @@ class _Store:
     def __init__(self) -> None:
         self.given: tuple[Any, ...] = ()
 
+    async def acquire(self) -> "_Store":
+        return self
+
+    async def release(self, _: object) -> None:
+        """There is one."""
+
     async def fetchrow(self, _: str, *given: Any) -> tuple[Any, ...]:
         self.given = given
         return _NOBODY, 1, "user-lifecycle:as100:someone", given[16], [], None, False, 0, ()

@@ -5,13 +5,14 @@ from datetime import timedelta
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from ledger.engine import Pool
+from ledger.engine import Pool, connect_alone
 from ledger.plan import Plan, Ref
 from ledger.receive import Planned, plan_text, receive
 from ledger.work import Ending, claim, settle
+from settings import Store
 from tests.support import delivery
 
-OPEN = 20_000
+OPEN = 30_000
 _BACKLOG = f"""
 INSERT INTO work (delivery, activity, tenant, subject, seq, hook, application, lane, plan, state, due)
 SELECT uuidv7(), activity, tenant, gen_random_uuid(), 1, hook, application, lane, plan, state, due
@@ -25,13 +26,15 @@ async def _rows_read(connection: AsyncConnection) -> int:
 
 
 async def test_one_of_many_open_is_claimed_and_settled_without_reading_the_others(
-    pool: Pool, engine: AsyncEngine
+    store: Store, pool: Pool, engine: AsyncEngine
 ) -> None:
     await pool.execute("ANALYZE work")  # nothing is open yet: that is what the planner goes by
     badge = Planned("badge", "", plan_text(Plan()), timedelta(0), waits=False)
     here = delivery("asha", work=[badge])
     await receive(pool, here)
-    await pool.execute(_BACKLOG)
+    patient = await connect_alone(store, "test", statement_timeout=60)
+    await patient.execute(_BACKLOG)
+    await patient.close()
     ref = Ref(str(here.id), "badge")
     async with engine.begin() as connection:
         claimed = await claim(connection, [ref], lease=30)
