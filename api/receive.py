@@ -285,26 +285,36 @@ class Receiver:
             self.meters.waited(tenant)
             await self.admission.wait(tenant, decision)
             course.queued = False
+        leave = partial(self.admission.leave, tenant, decision)
         try:
             session = await self.pool.acquire()
         except BaseException:
-            self.admission.leave(tenant, decision)
+            leave()
             raise
         try:
-            return await call(session)
-        finally:
-            returning = asyncio.create_task(self._give_back(session, tenant, decision))
-            self._returning.add(returning)
-            returning.add_done_callback(self._returning.discard)
+            said = await call(session)
+        except BaseException:
+            self._give_back(session, leave)
+            raise
+        leave()  # the next is woken while the connection is given back
+        self._give_back(session)
+        return said
 
-    async def _give_back(self, session: Session, tenant: str, decision: bool) -> None:
-        """The place is free once the connection is."""
-        try:
-            # Whoever asks next hears of a lost store as well.
-            with contextlib.suppress(*StoreErrors):
-                await self.pool.release(session)
-        finally:
-            self.admission.leave(tenant, decision)
+    def _give_back(self, session: Session, leave: Callable[[], None] | None = None) -> None:
+        """In the background. Where the store did not answer, the place is free once the connection is."""
+
+        async def give_back() -> None:
+            try:
+                # Whoever asks next hears of a lost store as well.
+                with contextlib.suppress(*StoreErrors):
+                    await self.pool.release(session)
+            finally:
+                if leave is not None:
+                    leave()
+
+        returning = asyncio.create_task(give_back())
+        self._returning.add(returning)
+        returning.add_done_callback(self._returning.discard)
 
     def _question(self, heard: Heard, opinion: Opinion) -> Question:
         opens = heard.tenant.degraded.opens(heard.hook.name)
