@@ -1,13 +1,15 @@
 """Claiming and settling where much more is open: found by key, whatever the planner has heard of."""
 
+from collections.abc import AsyncGenerator
 from datetime import timedelta
 
+import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from ledger.engine import Pool, connect_alone
 from ledger.plan import Plan, Ref
-from ledger.receive import Planned, plan_text, receive
+from ledger.receive import Delivery, Planned, plan_text, receive
 from ledger.work import Ending, claim, settle
 from settings import Store
 from tests.support import delivery
@@ -15,9 +17,11 @@ from tests.support import delivery
 OPEN = 30_000
 _BACKLOG = f"""
 INSERT INTO work (delivery, activity, tenant, subject, seq, hook, application, lane, plan, state, due)
-SELECT uuidv7(), activity, tenant, gen_random_uuid(), 1, hook, application, lane, plan, state, due
+SELECT uuidv7(), 'backlog', tenant, gen_random_uuid(), 1, hook, application, lane, plan, state, due
   FROM work, generate_series(1, {OPEN})
+ WHERE delivery = $1
 """
+_CLEARED = "UPDATE work SET state = 'settled', settled_at = now() WHERE activity = 'backlog'"
 _READ = text("SELECT idx_tup_fetch + seq_tup_read FROM pg_stat_xact_user_tables WHERE relname = 'work'")
 
 
@@ -25,16 +29,25 @@ async def _rows_read(connection: AsyncConnection) -> int:
     return int((await connection.execute(_READ)).scalar_one())
 
 
-async def test_one_of_many_open_is_claimed_and_settled_without_reading_the_others(
-    store: Store, pool: Pool, engine: AsyncEngine
-) -> None:
-    await pool.execute("ANALYZE work")  # nothing is open yet: that is what the planner goes by
+@pytest.fixture
+async def here(store: Store, pool: Pool) -> AsyncGenerator[Delivery]:
+    """One person's delivery with open work, beside much that is open as well; the store is shared with other tests."""
+    await pool.execute("ANALYZE work")  # before the backlog: that is what the planner goes by
     badge = Planned("badge", "", plan_text(Plan()), timedelta(0), waits=False)
     here = delivery("asha", work=[badge])
     await receive(pool, here)
     patient = await connect_alone(store, "test", statement_timeout=60)
-    await patient.execute(_BACKLOG)
-    await patient.close()
+    try:
+        await patient.execute(_BACKLOG, here.id)
+        yield here
+    finally:
+        await patient.execute(_CLEARED)
+        await patient.close()
+
+
+async def test_one_of_many_open_is_claimed_and_settled_without_reading_the_others(
+    here: Delivery, engine: AsyncEngine
+) -> None:
     ref = Ref(str(here.id), "badge")
     async with engine.begin() as connection:
         claimed = await claim(connection, [ref], lease=30)
