@@ -18,6 +18,7 @@ from bench.traffic import Step, Story
 
 RECONNECT_PAUSE = 3.0
 """Servers close idle connections after 5 s: before a longer pause than this the client hangs up itself."""
+_COME_AGAIN = (429, 503)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,8 @@ class Sample:
     ms: float
     status: int
     refused: bool
+    receipt: str | None = None
+    """Of a call that was told to come again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +44,8 @@ class Figures:
     non_2xx: int
     turned_away: int
     """Those of them that were told to come again: 429 and 503."""
+    turned_away_receipts: list[str]
+    """The receipts that these name."""
     refused: int
     broken: int
     """Requests that never got an answer."""
@@ -140,7 +145,10 @@ class Connection(asyncio.Protocol):
             return
         ms = (time.perf_counter() - self._sent_at) * 1000
         status = int(self._buffer[9:12])
-        self._run.samples.append(Sample(time.time(), ms, status, b'"error":' in self._buffer))
+        refused, receipt = b'"error":' in self._buffer, None
+        if status in _COME_AGAIN:
+            receipt = json.loads(self._buffer[:length].partition(b"\r\n\r\n")[2]).get("receipt")
+        self._run.samples.append(Sample(time.time(), ms, status, refused, receipt))
         self._buffer = self._buffer[length:]
         self._waiting = False
         self.advance()
@@ -205,7 +213,8 @@ def figures(run: Run, *, client_cpu_s: float, with_samples: bool = False) -> Fig
         p50_ms=percentile(latencies, 0.5),
         p99_ms=percentile(latencies, 0.99),
         non_2xx=sum(1 for s in samples if not 200 <= s.status < 300),
-        turned_away=sum(1 for s in samples if s.status in (429, 503)),
+        turned_away=sum(1 for s in samples if s.status in _COME_AGAIN),
+        turned_away_receipts=[s.receipt for s in samples if s.receipt],
         refused=sum(1 for s in samples if s.refused),
         broken=run.broken,
         first_at=first_at,

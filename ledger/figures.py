@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ledger.engine import Statements
+from ledger.work import STILL_OPEN
 
 MOST = 100_000
 """Rows that are counted; beyond it the answer is this number, in bounded time."""
@@ -42,23 +43,24 @@ async def read_figures(statements: Statements) -> Figures:
     return Figures(tuple(zip(*columns, strict=True)), *row[4:11], incidents=open_)
 
 
-_FIGURES = """
-    WITH unsettled AS MATERIALIZED (
-        SELECT tenant, activity, subject, lane, state, due FROM work WHERE settled_at IS NULL ORDER BY due LIMIT $1
-    ), failed AS MATERIALIZED (
-        SELECT tenant, activity FROM work
-         WHERE (state = 'held' OR outcome IN ('failed', 'refused', 'secret_gone')) AND settled_at IS NOT NULL LIMIT $1
+_FIGURES = f"""
+    WITH unsettled AS (
+        SELECT tenant, activity, CASE state WHEN 'held' THEN 'held' ELSE 'open' END AS state, count(*) AS times,
+               min(due) FILTER (WHERE state IN ('planned', 'running') AND due <= clock_timestamp()) AS oldest
+          FROM (SELECT tenant, activity, state, due FROM work WHERE settled_at IS NULL LIMIT $1) AS o GROUP BY 1, 2, 3
+    ), failed AS (
+        SELECT tenant, activity, 'failed' AS state, count(*) AS times, CAST(NULL AS timestamptz) AS oldest
+          FROM (SELECT tenant, activity FROM work
+                 WHERE (state = 'held' OR outcome IN ('failed', 'refused', 'secret_gone')) AND settled_at IS NOT NULL
+                 LIMIT $1) AS f GROUP BY 1, 2
     ), counted AS (
-        SELECT tenant, activity, CASE state WHEN 'held' THEN 'held' ELSE 'open' END AS state, count(*) AS times
-          FROM unsettled GROUP BY 1, 2, 3
-        UNION ALL
-        SELECT tenant, activity, 'failed', count(*) FROM failed GROUP BY 1, 2
+        SELECT * FROM unsettled UNION ALL SELECT * FROM failed
     )
     SELECT array_agg(tenant ORDER BY tenant, activity, state), array_agg(activity ORDER BY tenant, activity, state),
            array_agg(state ORDER BY tenant, activity, state), array_agg(times ORDER BY tenant, activity, state),
-           coalesce((SELECT extract(epoch FROM clock_timestamp() - min(due))::float8 FROM unsettled
-                      WHERE state IN ('planned', 'running') AND due <= clock_timestamp()), 0),
-           (SELECT count(DISTINCT (subject, lane)) FROM unsettled WHERE state = 'held'),
+           coalesce(extract(epoch FROM clock_timestamp() - min(oldest))::float8, 0),
+           (SELECT count(DISTINCT (subject, lane))
+              FROM (SELECT subject, lane FROM work w WHERE state = 'held' AND {STILL_OPEN} LIMIT $1) AS h),
            (SELECT extract(epoch FROM clock_timestamp() - at)::float8 FROM checkpoints ORDER BY number DESC LIMIT 1),
            (SELECT count(*) FROM (SELECT 1 FROM unsealed LIMIT $1) AS u),
            (SELECT count(*) FROM erasures_due WHERE ended_at IS NULL AND due <= clock_timestamp()),

@@ -38,33 +38,46 @@ _KEPT_BACK = f"""
                SELECT 1 FROM incidents i WHERE i.tenant = o.tenant AND i.activity = o.activity AND i.closed_at IS NULL
                   AND i.probe = o.subject))))
 """
+_DUE = """
+    w.settled_at IS NULL AND w.state IN ('planned', 'running') AND w.due <= statement_timestamp() - :unrung * interval '1 second'
+"""
+_FRESH = "(w.attempt = 0 OR w.let_go = w.due)"
+_LONG_AGO = "(statement_timestamp() - :quiet * interval '1 second')"
+# Piece by piece, as they came due, until enough are found: who was rung and waits for a worker costs one look-up, and only
+# of the others is all that they wait for read. Of those who wait there may be a hundred thousand, at every look.
+_UNRUNG = f"""
+    SELECT s.id AS subject, s.workflow_id, s.tenant, o.seq, o.hook, o.due, o.fresh IS NULL OR o.fresh <= r.rung_at AS quiet
+      FROM work w
+      LEFT JOIN rings r ON r.subject = w.subject
+      JOIN subjects s ON s.id = w.subject AND NOT s.paused
+     CROSS JOIN LATERAL (
+        SELECT min(w.due) AS due, max(w.claimed_at) AS claimed, max(w.seq) AS seq, max(w.hook) AS hook,
+               max(w.due) FILTER (WHERE {_FRESH}) AS fresh
+          FROM work w
+         WHERE w.subject = s.id AND {_DUE}
+           AND NOT EXISTS (SELECT 1 FROM work h WHERE h.subject = w.subject AND h.settled_at IS NULL
+                              AND (h.state = 'held' OR h.let_go > clock_timestamp()) AND h.lane = w.lane AND h.seq < w.seq)
+           AND NOT {_KEPT_BACK}
+        HAVING count(*) > 0) o
+     WHERE {_DUE}
+       AND ({_FRESH} AND (r.rung_at < w.due) IS NOT FALSE OR greatest(r.rung_at, w.claimed_at, w.due) < {_LONG_AGO})
+       AND ((r.rung_at < o.fresh) IS NOT FALSE AND o.fresh IS NOT NULL OR greatest(r.rung_at, o.claimed, o.due) < {_LONG_AGO})
+"""
 _FIND = text(f"""
     WITH kept AS MATERIALIZED (
         SELECT tenant, activity, switch_of(tenant, activity) AS mode
           FROM (SELECT DISTINCT tenant, activity FROM work WHERE settled_at IS NULL AND {ANY_SWITCH}) pairs
          WHERE switch_of(tenant, activity) IN ('off', 'broken')
-    ), open AS (
-        SELECT w.subject, min(w.due) AS due, max(w.claimed_at) AS claimed, max(w.seq) AS seq, max(w.hook) AS hook,
-               max(w.due) FILTER (WHERE w.attempt = 0 OR w.let_go = w.due) AS fresh
-          FROM work w
-         WHERE w.settled_at IS NULL AND w.state IN ('planned', 'running')
-           AND w.due <= clock_timestamp() - :unrung * interval '1 second'
-           AND NOT EXISTS (SELECT 1 FROM work h WHERE h.subject = w.subject AND h.settled_at IS NULL
-                              AND (h.state = 'held' OR h.let_go > clock_timestamp()) AND h.lane = w.lane AND h.seq < w.seq)
-           AND NOT {_KEPT_BACK}
-         GROUP BY w.subject
+    ), found AS (
+        (SELECT true AS tried, u.* FROM ({_UNRUNG}
+            AND w.subject IN (SELECT probe FROM incidents WHERE closed_at IS NULL AND probe IS NOT NULL)) u)
+        UNION ALL
+        (SELECT false AS tried, u.* FROM ({_UNRUNG} ORDER BY w.due LIMIT :most) u)
+    ), people AS (
+        SELECT DISTINCT ON (subject) * FROM found ORDER BY subject, tried DESC
     )
-    SELECT c.subject, c.workflow_id, c.tenant, coalesce(h.value, '') AS login, c.seq, c.hook, c.quiet
-      FROM (
-        SELECT o.subject, s.workflow_id, s.tenant, o.seq, o.hook, o.due,
-               NOT coalesce(o.fresh IS NOT NULL AND (r.rung_at IS NULL OR r.rung_at < o.fresh), false) AS quiet
-          FROM open o
-          JOIN subjects s ON s.id = o.subject AND NOT s.paused
-          LEFT JOIN rings r ON r.subject = o.subject
-         WHERE (o.fresh IS NOT NULL AND (r.rung_at IS NULL OR r.rung_at < o.fresh))
-            OR greatest(r.rung_at, o.claimed, o.due) < clock_timestamp() - :quiet * interval '1 second'
-         ORDER BY o.subject IN (SELECT probe FROM incidents WHERE closed_at IS NULL AND probe IS NOT NULL) DESC, o.due
-         LIMIT :most) c
+    SELECT c.subject, c.workflow_id, c.tenant, coalesce(h.value, '') AS login, c.seq, c.hook, coalesce(c.quiet, false) AS quiet
+      FROM (SELECT * FROM people ORDER BY tried DESC, due LIMIT :most) c
       LEFT JOIN LATERAL (SELECT value FROM handles WHERE subject = c.subject AND kind = 'login'
                           ORDER BY until DESC NULLS FIRST LIMIT 1) h ON true
      ORDER BY c.due
@@ -72,6 +85,11 @@ _FIND = text(f"""
 
 
 _ALONE = text("SELECT pg_try_advisory_xact_lock(:key), set_config('statement_timeout', '30s', true)")
+# By key, in the order of an index, whatever the planner has heard of how much is open; for this transaction.
+_BY_KEY = text("""
+    SELECT set_config('jit', 'off', true), set_config('enable_bitmapscan', 'off', true), set_config('enable_seqscan', 'off', true),
+           set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true)
+""")
 
 
 async def only_sweeper(connection: AsyncConnection) -> bool:
@@ -82,6 +100,7 @@ async def only_sweeper(connection: AsyncConnection) -> bool:
 
 async def find_unrung(connection: AsyncConnection, *, unrung: float, quiet: float, most: int) -> list[Unrung]:
     """People whose due work nobody rang for within `unrung` seconds, or that was quiet for `quiet` seconds."""
+    await connection.execute(_BY_KEY)
     rows = await connection.execute(_FIND, {"unrung": unrung, "quiet": quiet, "most": most})
     return [Unrung(r.subject, r.workflow_id, r.tenant, r.login, r.seq, r.hook, r.quiet) for r in rows]
 

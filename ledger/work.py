@@ -117,7 +117,7 @@ async def take(connection: AsyncConnection, subject: str) -> list[Item]:
     ]
 
 
-_STILL_OPEN = "coalesce(w.settled_at, 'infinity') = 'infinity'"
+STILL_OPEN = "coalesce(w.settled_at, 'infinity') = 'infinity'"
 """Not settled, in words that no index of open work fits. Which pieces are meant is known by key; where much more is open than
 statistics have heard of, the planner would look for them in that index, and read all of it for each of them."""
 _LOCK_LANE = text("""
@@ -136,7 +136,7 @@ _CLAIM = text(f"""
            lease_until = clock_timestamp() + :lease * interval '1 second',
            give_up_at = coalesce(give_up_at, clock_timestamp() + coalesce((plan->>'give_up')::float8, :give_up) * interval '1 second')
      WHERE (delivery, activity) IN (SELECT * FROM unnest(CAST(:deliveries AS uuid[]), CAST(:activities AS text[])))
-       AND {_STILL_OPEN} AND state IN ('planned', 'running') AND {GOES_ON}
+       AND {STILL_OPEN} AND state IN ('planned', 'running') AND {GOES_ON}
        AND (let_go IS NULL OR let_go <= clock_timestamp())
     RETURNING delivery::text, activity, attempt, plan, give_up_at, seq,
               CASE WHEN {ANY_SWITCH} THEN switch_of(tenant, activity) END AS switch
@@ -199,7 +199,7 @@ _SETTLE = text(f"""
            SET state = CASE WHEN e.held THEN 'held' ELSE 'settled' END, outcome = e.outcome, lease_until = NULL,
                settled_at = CASE WHEN e.held THEN NULL ELSE clock_timestamp() END
           FROM ending e
-         WHERE w.delivery = e.delivery AND w.activity = e.activity AND {_STILL_OPEN} AND w.state <> 'held'
+         WHERE w.delivery = e.delivery AND w.activity = e.activity AND {STILL_OPEN} AND w.state <> 'held'
            AND (e.attempt IS NULL OR w.attempt = e.attempt)
         RETURNING w.delivery, w.activity, w.subject, w.seq, w.tenant, w.hook, w.application, w.attempt
     )

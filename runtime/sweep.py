@@ -15,6 +15,7 @@ from ledger.sweep import Unrung, find_unrung, note_rung, only_sweeper, tidy
 from runtime.bell import Ring, ring
 from runtime.deeds import order
 from runtime.erasing import Impossible, carry_out
+from runtime.pace import pause
 from runtime.vault import open_folder
 from runtime.vault.keeping import destroy_due
 from settings import Settings
@@ -36,6 +37,7 @@ class Sweep:
         self._settings = settings
         self._vault = open_folder(settings)
         self._slots = asyncio.Semaphore(_AT_ONCE)
+        self._looked_for = 0.0
         self.swept_at = time.monotonic()
         """When a round last went through, by the monotonic clock."""
 
@@ -43,7 +45,7 @@ class Sweep:
         """Sweeps until cancelled; a lost store or server only makes a round fail."""
         looked = 0.0
         while True:
-            await asyncio.sleep(self._settings.sweep.interval)
+            await asyncio.sleep(pause(self._settings.sweep.interval, self._looked_for))
             try:
                 await self.round()
                 self.swept_at = time.monotonic()
@@ -70,7 +72,11 @@ class Sweep:
             if not await only_sweeper(connection):
                 return 0
             await tidy(connection)
-            found = await find_unrung(connection, unrung=sweep.unrung, quiet=sweep.quiet, most=_MOST)
+            began = time.monotonic()
+            try:
+                found = await find_unrung(connection, unrung=sweep.unrung, quiet=sweep.quiet, most=_MOST)
+            finally:
+                self._looked_for = time.monotonic() - began
         rung = await asyncio.gather(*(self._ring(person) for person in found))
         told = [person.subject for person, ok in zip(found, rung, strict=True) if ok]
         if told:

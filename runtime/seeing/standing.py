@@ -9,6 +9,7 @@ from prometheus_client import Metric
 from prometheus_client.core import GaugeMetricFamily
 
 from ledger.figures import Figures
+from runtime.pace import pause
 
 _PATIENCE = 2.0
 """Seconds for the store's answer."""
@@ -23,6 +24,7 @@ class Standing:
     def __init__(self, ask: Ask, every: float) -> None:
         self._ask = ask
         self._every = every
+        self._pause = every
         self._figures: Figures | None = None
         self._answered: float | None = None
         self._up = False
@@ -30,17 +32,19 @@ class Standing:
     async def run(self) -> None:
         """Until cancelled."""
         while True:
+            asked = time.monotonic()
             try:
                 async with asyncio.timeout(_PATIENCE):
                     self._figures = await self._ask()
                 self._up, self._answered = True, time.monotonic()
+                self._pause = pause(self._every, self._answered - asked)
             except Exception:  # whatever it is: there is no answer
-                self._up, self._figures = False, None
-            await asyncio.sleep(self._every)
+                self._up, self._figures, self._pause = False, None, self._every
+            await asyncio.sleep(self._pause)
 
     def out_of_reach(self) -> str:
         """What is wrong, in words; empty while the store answers."""
-        late = self._answered is None or time.monotonic() - self._answered > 2 * self._every + _PATIENCE
+        late = self._answered is None or time.monotonic() - self._answered > 2 * self._pause + _PATIENCE
         return "" if self._up and not late else "out of reach, or not migrated"
 
     def collect(self) -> Iterator[Metric]:

@@ -94,6 +94,7 @@ BY_ID = {
     "work.GOES_ON": "a condition on a piece of work and its person's lane, which have a tenant",
     "sweep._FIND": "of all tenants: each row carries its own",
     "sweep._KEPT_BACK": "a condition on a piece of work and its person's lane, which have a tenant",
+    "sweep._UNRUNG": "the sweep is of all tenants",
     "sweep._NOTE": "people who were rung",
     "sweep._TIDY": "of all tenants, by age: each entry copies its work's tenant",
     "verify._LEAVES": "the whole ledger is verified, by its keepers",
