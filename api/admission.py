@@ -121,14 +121,21 @@ class Admission:
 
     def _let_in(self) -> None:
         for decision in (True, False):
-            queue = self._queues[decision]
-            for tenant in list(queue):
-                share = queue[tenant]
-                while share.waiting and share.waiting[0].done():
-                    share.waiting.popleft()
-                if share.waiting and self._free(share, decision):
-                    self._take(share, decision)
-                    share.waiting.popleft().set_result(None)
-                    queue.move_to_end(tenant)
-                if not share.waiting:
-                    del queue[tenant]
+            while self._let_in_one_of_each(self._queues[decision], decision):
+                pass
+
+    def _let_in_one_of_each(self, queue: OrderedDict[str, _Share], decision: bool) -> bool:
+        """The next of each tenant, as far as there is room; whether anybody came in."""
+        came = False
+        for tenant in list(queue):
+            share = queue[tenant]
+            while share.waiting and share.waiting[0].done():
+                share.waiting.popleft()
+            if share.waiting and self._free(share, decision):
+                self._take(share, decision)
+                share.waiting.popleft().set_result(None)
+                queue.move_to_end(tenant)
+                came = True
+            if not share.waiting:
+                del queue[tenant]
+        return came

@@ -1,14 +1,17 @@
 """The store's connections: one SQLAlchemy engine per process, and a bare pool for the answer path."""
 
+import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import asyncpg
-from sqlalchemy import URL, event, make_url
+from sqlalchemy import URL, AdaptedConnection, PoolProxiedConnection, event, make_url
 from sqlalchemy import Connection as SyncConnection
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import DisconnectionError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from ledger.walls import EVERYTHING, NOTHING, SETTING, seeing, seen
 from settings import Store
@@ -52,9 +55,27 @@ def connect(
         connect_args={"timeout": 5, "server_settings": server_settings | (_BY_KEY if by_key else {})},
         execution_options={"walled": walled},
     )
+    event.listen(engine.sync_engine, "checkout", _forget_old_plans)
     if walled:
         event.listen(engine.sync_engine, "begin", _raise_wall)
     return engine
+
+
+_PLANS_LAST = 15.0
+"""Seconds. A statement is planned once for a connection, by how large its tables are just then. Made while a table was small,
+the plan reads all of it; it would be kept until statistics are made anew, and by then a storm has made the table large."""
+
+
+def _forget_old_plans(
+    connection: DBAPIConnection, record: ConnectionPoolEntry, _: PoolProxiedConnection
+) -> None:
+    planned: float = record.info.setdefault("planned", time.monotonic())
+    if time.monotonic() - planned >= _PLANS_LAST:
+        try:
+            cast("AdaptedConnection", connection).run_async(lambda driver: driver.execute("DISCARD PLANS"))
+        except StoreErrors as wrong:
+            raise DisconnectionError from wrong  # the pool tries another one
+        record.info["planned"] = time.monotonic()
 
 
 def _raise_wall(connection: SyncConnection) -> None:

@@ -58,6 +58,25 @@ def test_events_step_back_while_decisions_are_asked_for(monkeypatch: pytest.Monk
     assert sum(door.enter("a", False) for _ in range(20)) == 6, "all but one again"
 
 
+async def test_after_they_stepped_back_events_have_all_but_one_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Though there is always somebody who waits."""
+    now = 100.0
+    monkeypatch.setattr("api.admission.time.monotonic", lambda: now)
+    door = Admission(10, _tenants("a"))
+    assert door.enter("a", True)
+    door.leave("a", True)
+    assert sum(door.enter("a", False) for _ in range(20)) == 3
+    waiting = [await _queued(door, "a", False) for _ in range(20)]
+
+    now += 1.1
+    door.leave("a", False)
+    await asyncio.sleep(0)
+    assert sum(task.done() for task in waiting) == 7, "two went on, seven came in"
+    for task in waiting:
+        task.cancel()
+    await asyncio.gather(*waiting, return_exceptions=True)
+
+
 def test_a_pool_of_one_is_shared() -> None:
     door = Admission(1, _tenants("a", "b"))
 
