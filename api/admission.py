@@ -4,8 +4,9 @@ import asyncio
 import contextlib
 import time
 from collections import OrderedDict, deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
+from ledger.engine import Session
 from settings import Tenant
 
 _HEEDED = 1.0
@@ -24,7 +25,7 @@ class _Share:
     def __init__(self, most: int) -> None:
         self.most = most
         self.busy = 0
-        self.waiting: deque[asyncio.Future[None]] = deque()
+        self.waiting: deque[asyncio.Future[Session | None]] = deque()
 
 
 class Admission:
@@ -32,11 +33,16 @@ class Admission:
 
     Events of all tenants together leave one connection to decisions, and two thirds of all while decisions are being asked
     for: what events have under way is what a decision shares the store with. Who waits is let in as others leave: decisions
-    first, then events, among tenants in turn, of one tenant in the order in which they came.
+    first, then events, among tenants in turn, of one tenant in the order in which they came. Who leaves hands the connection
+    over: giving it back and taking it again would cost both of them turns of the loop.
     """
 
-    def __init__(self, size: int, tenants: Mapping[str, Tenant]) -> None:
+    def __init__(
+        self, size: int, tenants: Mapping[str, Tenant], give_back: Callable[[Session], None]
+    ) -> None:
+        """`give_back` takes a connection that nobody waits for."""
         self._size = size
+        self._give_back = give_back
         self._events = max(1, size - 1)
         self._stepped_back = max(1, size // 3)
         self._heeded_until = 0.0
@@ -72,8 +78,9 @@ class Admission:
         self._take(share, decision)
         return True
 
-    async def wait(self, tenant: str, decision: bool) -> None:
-        """Takes a place as soon as it is this caller's turn. Raises Full. The caller bounds the time."""
+    async def wait(self, tenant: str, decision: bool) -> Session | None:
+        """Takes a place as soon as it is this caller's turn, mostly with a connection. Raises Full. The caller bounds the
+        time."""
         share = self._shares[decision][tenant]
         if len(share.waiting) >= self._patience[tenant]:
             raise Full
@@ -81,23 +88,25 @@ class Admission:
         share.waiting.append(turn)
         self._queues[decision].setdefault(tenant, share)
         try:
-            await turn
+            return await turn
         except asyncio.CancelledError:
             if turn.done() and not turn.cancelled():
-                self.leave(tenant, decision)
+                self.leave(tenant, decision, turn.result())
             else:
                 with contextlib.suppress(ValueError):
                     share.waiting.remove(turn)
             raise
 
-    def leave(self, tenant: str, decision: bool) -> None:
-        """Gives the place back."""
+    def leave(self, tenant: str, decision: bool, session: Session | None) -> None:
+        """Gives the place back, and the connection, if it is a good one, to who comes in next, or to the pool."""
         self._shares[decision][tenant].busy -= 1
         self._busy -= 1
         if not decision:
             self._busy_events -= 1
         if self._queues[0] or self._queues[1]:
-            self._let_in()
+            session = self._let_in(session)
+        if session is not None:
+            self._give_back(session)
 
     def waiting(self) -> int:
         """Calls that wait for their turn."""
@@ -119,23 +128,21 @@ class Admission:
         if not decision:
             self._busy_events += 1
 
-    def _let_in(self) -> None:
+    def _let_in(self, session: Session | None) -> Session | None:
+        """Gives the connection if nobody took it."""
         for decision in (True, False):
-            while self._let_in_one_of_each(self._queues[decision], decision):
-                pass
-
-    def _let_in_one_of_each(self, queue: OrderedDict[str, _Share], decision: bool) -> bool:
-        """The next of each tenant, as far as there is room; whether anybody came in."""
-        came = False
-        for tenant in list(queue):
-            share = queue[tenant]
-            while share.waiting and share.waiting[0].done():
-                share.waiting.popleft()
-            if share.waiting and self._free(share, decision):
-                self._take(share, decision)
-                share.waiting.popleft().set_result(None)
-                queue.move_to_end(tenant)
-                came = True
-            if not share.waiting:
-                del queue[tenant]
-        return came
+            queue, came = self._queues[decision], True
+            while came:
+                came = False
+                for tenant in list(queue):
+                    share = queue[tenant]
+                    while share.waiting and share.waiting[0].done():
+                        share.waiting.popleft()
+                    if share.waiting and self._free(share, decision):
+                        self._take(share, decision)
+                        share.waiting.popleft().set_result(session)
+                        queue.move_to_end(tenant)
+                        session, came = None, True
+                    if not share.waiting:
+                        del queue[tenant]
+        return session

@@ -114,7 +114,7 @@ class Receiver:
         self.unrecorded = Unrecorded(settings.api.keep_degraded)
         self.keeping = Keeping(spool, self.unrecorded)
         self.without = Without(self.deliveries, self.keeping)
-        self.admission = Admission(settings.store.pool_size, settings.tenants)
+        self.admission = Admission(settings.store.pool_size, settings.tenants, self._give_back)
         self._patience = settings.api.deadline * _SAID_IN_TIME
         self._on_its_way = settings.api.deadline * _ON_ITS_WAY
         self._shelf = bodies.Shelf(settings.api.max_body)
@@ -280,27 +280,28 @@ class Receiver:
         Nobody waits until the connection is given back: when a caller's time is over, a slow store has yet to hear so.
         """
         tenant, decision = heard.caller.tenant, heard.hook.kind is Kind.DECISION
+        session: Session | None = None
         if not self.admission.enter(tenant, decision):
             course.queued = course.waited = True
             self.meters.waited(tenant)
-            await self.admission.wait(tenant, decision)
+            session = await self.admission.wait(tenant, decision)
             course.queued = False
         leave = partial(self.admission.leave, tenant, decision)
         try:
-            session = await self.pool.acquire()
+            if session is None:
+                session = await self.pool.acquire()
         except BaseException:
-            leave()
+            leave(None)
             raise
         try:
             said = await call(session)
         except BaseException:
-            self._give_back(session, leave)
+            self._give_back(session, then=partial(leave, None))
             raise
-        leave()  # the next is woken while the connection is given back
-        self._give_back(session)
+        leave(session)
         return said
 
-    def _give_back(self, session: Session, leave: Callable[[], None] | None = None) -> None:
+    def _give_back(self, session: Session, then: Callable[[], None] | None = None) -> None:
         """In the background. Where the store did not answer, the place is free once the connection is."""
 
         async def give_back() -> None:
@@ -309,8 +310,8 @@ class Receiver:
                 with contextlib.suppress(*StoreErrors):
                     await self.pool.release(session)
             finally:
-                if leave is not None:
-                    leave()
+                if then is not None:
+                    then()
 
         returning = asyncio.create_task(give_back())
         self._returning.add(returning)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from api.admission import Admission, Full
-from ledger.engine import Pool
+from ledger.engine import Pool, Session
 from settings import Deprovision, Limits, Store, Tenant, Token
 from tests.api.edge import configure, listen
 from tests.api.people import unique
@@ -25,21 +25,25 @@ def _tenants(*names: str, **limits: Any) -> dict[str, Tenant]:
     }
 
 
-async def _queued(door: Admission, tenant: str, decision: bool) -> asyncio.Task[None]:
+def _given_back(_: Session) -> None:
+    raise AssertionError("nobody has a connection here")
+
+
+async def _queued(door: Admission, tenant: str, decision: bool) -> asyncio.Task[Session | None]:
     task = asyncio.create_task(door.wait(tenant, decision))
     await asyncio.sleep(0)
     return task
 
 
 def test_one_tenant_alone_leaves_one_connection_to_its_decisions() -> None:
-    door = Admission(4, _tenants("a"))
+    door = Admission(4, _tenants("a"), _given_back)
 
     assert [door.enter("a", False) for _ in range(4)] == [True, True, True, False]
     assert [door.enter("a", True) for _ in range(2)] == [True, False]
 
 
 def test_among_several_a_tenant_s_events_have_half() -> None:
-    door = Admission(10, _tenants("a", "b"))
+    door = Admission(10, _tenants("a", "b"), _given_back)
 
     assert sum(door.enter("a", False) for _ in range(20)) == 5
     assert sum(door.enter("b", False) for _ in range(20)) == 4, "all events together leave one"
@@ -49,9 +53,9 @@ def test_among_several_a_tenant_s_events_have_half() -> None:
 def test_events_step_back_while_decisions_are_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 100.0
     monkeypatch.setattr("api.admission.time.monotonic", lambda: now)
-    door = Admission(10, _tenants("a"))
+    door = Admission(10, _tenants("a"), _given_back)
     assert door.enter("a", True)
-    door.leave("a", True)
+    door.leave("a", True, None)
 
     assert sum(door.enter("a", False) for _ in range(20)) == 3
     now += 1.1
@@ -62,14 +66,14 @@ async def test_after_they_stepped_back_events_have_all_but_one_again(monkeypatch
     """Though there is always somebody who waits."""
     now = 100.0
     monkeypatch.setattr("api.admission.time.monotonic", lambda: now)
-    door = Admission(10, _tenants("a"))
+    door = Admission(10, _tenants("a"), _given_back)
     assert door.enter("a", True)
-    door.leave("a", True)
+    door.leave("a", True, None)
     assert sum(door.enter("a", False) for _ in range(20)) == 3
     waiting = [await _queued(door, "a", False) for _ in range(20)]
 
     now += 1.1
-    door.leave("a", False)
+    door.leave("a", False, None)
     await asyncio.sleep(0)
     assert sum(task.done() for task in waiting) == 7, "two went on, seven came in"
     for task in waiting:
@@ -78,15 +82,15 @@ async def test_after_they_stepped_back_events_have_all_but_one_again(monkeypatch
 
 
 def test_a_pool_of_one_is_shared() -> None:
-    door = Admission(1, _tenants("a", "b"))
+    door = Admission(1, _tenants("a", "b"), _given_back)
 
     assert (door.enter("a", False), door.enter("b", True)) == (True, False)
-    door.leave("a", False)
+    door.leave("a", False, None)
     assert door.enter("b", True)
 
 
 async def test_decisions_come_before_events_and_tenants_take_turns() -> None:
-    door = Admission(1, _tenants("a", "b"))
+    door = Admission(1, _tenants("a", "b"), _given_back)
     assert door.enter("a", False)
     order: list[str] = []
 
@@ -94,58 +98,79 @@ async def test_decisions_come_before_events_and_tenants_take_turns() -> None:
         await door.wait(tenant, decision)
         order.append(name)
         await asyncio.sleep(0)
-        door.leave(tenant, decision)
+        door.leave(tenant, decision, None)
 
     calls = [("a1", "a", False), ("a2", "a", False), ("b1", "b", False), ("b validates", "b", True)]
     tasks: list[asyncio.Task[None]] = []
     for which in calls:
         tasks.append(asyncio.create_task(call(*which)))
         await asyncio.sleep(0)
-    door.leave("a", False)
+    door.leave("a", False, None)
     await asyncio.gather(*tasks)
 
     assert order == ["b validates", "a1", "b1", "a2"]
 
 
 async def test_more_than_may_wait_are_turned_away_at_once() -> None:
-    door = Admission(1, _tenants("a", "b", waiting=1))
+    door = Admission(1, _tenants("a", "b", waiting=1), _given_back)
     assert door.enter("a", False)
     first = await _queued(door, "a", False)
 
     with pytest.raises(Full):
         await door.wait("a", False)
-    door.leave("a", False)
+    door.leave("a", False, None)
     await first
 
 
 async def test_a_caller_that_gives_up_leaves_its_place_to_the_next() -> None:
-    door = Admission(1, _tenants("a"))
+    door = Admission(1, _tenants("a"), _given_back)
     assert door.enter("a", True)
     gone, stays = await _queued(door, "a", True), await _queued(door, "a", True)
 
     gone.cancel()
     await asyncio.gather(gone, return_exceptions=True)
-    door.leave("a", True)
+    door.leave("a", True, None)
     await asyncio.wait_for(stays, 1)
-    door.leave("a", True)
+    door.leave("a", True, None)
 
     assert door.enter("a", True)
 
 
 async def test_a_caller_let_in_while_it_gives_up_gives_the_place_back() -> None:
-    door = Admission(1, _tenants("a"))
+    door = Admission(1, _tenants("a"), _given_back)
     assert door.enter("a", True)
     gone = await _queued(door, "a", True)
 
-    door.leave("a", True)  # lets it in
+    door.leave("a", True, None)  # lets it in
     gone.cancel()  # before it has run
     await asyncio.gather(gone, return_exceptions=True)
 
     assert door.enter("a", True)
 
 
+async def test_who_leaves_hands_the_connection_to_the_next_and_the_last_gives_it_back() -> None:
+    back: list[Any] = []
+    door = Admission(1, _tenants("a"), back.append)
+    connection: Any = object()
+    assert door.enter("a", True)
+    first, gone, last = [await _queued(door, "a", True) for _ in range(3)]
+
+    door.leave("a", True, connection)
+    assert await first is connection
+    door.leave("a", True, connection)  # lets the next one in
+    gone.cancel()  # before it has run
+    await asyncio.gather(gone, return_exceptions=True)
+    assert await last is connection
+    door.leave("a", True, None)
+    assert back == [], "the store did not answer: the pool has it already"
+
+    assert door.enter("a", True)
+    door.leave("a", True, connection)
+    assert back == [connection]
+
+
 async def test_new_limits_hold_for_the_next_call() -> None:
-    door = Admission(10, _tenants("a", "b"))
+    door = Admission(10, _tenants("a", "b"), _given_back)
     door.use(_tenants("a", "b", events=2))
 
     assert sum(door.enter("a", False) for _ in range(20)) == 2
