@@ -58,7 +58,9 @@ async def _rows_read(connection: AsyncConnection) -> int:
 
 
 async def _claim_and_settle(connection: AsyncConnection, one: Ref) -> None:
-    claimed, _ = await claim(connection, [one], lease=30)
+    got = await claim(connection, [one], lease=30)
+    assert isinstance(got, tuple)
+    claimed, _ = got
     assert [c.ref for c in claimed] == [one]
     ended = await settle(connection, [Ending(one, claimed[0].attempt, "done")], "test")
     assert list(ended) == [one]
