@@ -130,18 +130,20 @@ async def test_a_worker_makes_it_at_its_start(
     process = await asyncio.create_subprocess_exec(
         sys.executable, "cli.py", "worker", cwd=ROOT, env=os.environ | told, stderr=asyncio.subprocess.PIPE
     )
+    assert process.stderr is not None
+    made, log = f"schedule reconcile:{here.name} made".encode(), b""
     try:
-        for _ in range(200):
-            if await _exists(client.get_schedule_handle(schedule_id(here.name))):
-                break
-            await asyncio.sleep(0.1)
+        async with asyncio.timeout(30):
+            while made not in log and (line := await process.stderr.readline()):
+                log += line
         assert await _exists(client.get_schedule_handle(schedule_id(here.name)))
     finally:
         process.terminate()
-        _, log = await asyncio.wait_for(process.communicate(), 40)
+        _, rest = await asyncio.wait_for(process.communicate(), 40)
+        log += rest
 
     assert process.returncode == 0
-    assert f"schedule reconcile:{here.name} made".encode() in log
+    assert made in log
     assert b"good-token" not in log
 
 
