@@ -1,6 +1,7 @@
 """A tenant's share of the store: what one tenant does leaves room for another's decisions."""
 
 import asyncio
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -50,30 +51,43 @@ def test_among_several_a_tenant_s_events_have_half() -> None:
     assert sum(door.enter("b", True) for _ in range(20)) == 1
 
 
-def test_events_step_back_while_decisions_are_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    now = 100.0
-    monkeypatch.setattr("api.admission.time.monotonic", lambda: now)
+@dataclass
+class _Clock:
+    now: float = 100.0
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> _Clock:
+    """What the door takes for the time."""
+    clock = _Clock()
+    monkeypatch.setattr("api.admission.time.monotonic", lambda: clock.now)
+    return clock
+
+
+@pytest.fixture
+def stepped_back(clock: _Clock) -> Admission:
+    """A door of ten places after a decision, with as many events as it lets in."""
+    del clock
     door = Admission(10, _tenants("a"), _given_back)
     assert door.enter("a", True)
     door.leave("a", True, None)
-
     assert sum(door.enter("a", False) for _ in range(20)) == 3
-    now += 1.1
-    assert sum(door.enter("a", False) for _ in range(20)) == 6, "all but one again"
+    return door
 
 
-async def test_after_they_stepped_back_events_have_all_but_one_again(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_events_step_back_while_decisions_are_asked_for(stepped_back: Admission, clock: _Clock) -> None:
+    clock.now += 1.1
+    assert sum(stepped_back.enter("a", False) for _ in range(20)) == 6, "all but one again"
+
+
+async def test_after_they_stepped_back_events_have_all_but_one_again(
+    stepped_back: Admission, clock: _Clock
+) -> None:
     """Though there is always somebody who waits."""
-    now = 100.0
-    monkeypatch.setattr("api.admission.time.monotonic", lambda: now)
-    door = Admission(10, _tenants("a"), _given_back)
-    assert door.enter("a", True)
-    door.leave("a", True, None)
-    assert sum(door.enter("a", False) for _ in range(20)) == 3
-    waiting = [await _queued(door, "a", False) for _ in range(20)]
+    waiting = [await _queued(stepped_back, "a", False) for _ in range(20)]
 
-    now += 1.1
-    door.leave("a", False, None)
+    clock.now += 1.1
+    stepped_back.leave("a", False, None)
     await asyncio.sleep(0)
     assert sum(task.done() for task in waiting) == 7, "two went on, seven came in"
     for task in waiting:
