@@ -83,7 +83,8 @@ class Store(Table):
     url: Annotated[Postgres, Referenced] = Field(repr=False)
     owner_url: Annotated[Postgres | None, ReferencedIfThere] = Field(default=None, repr=False)
     keeper_url: Annotated[Postgres | None, ReferencedIfThere] = Field(default=None, repr=False)
-    pool_size: Annotated[int, Field(ge=1, le=1000)] = 10
+    pool_size: Annotated[int, Field(ge=1, le=1000)] = 6
+    """Connections of a process: twice the cores of a small Postgres and two. More make each call dearer (docs/adr/0034)."""
     statement_timeout: Seconds = 2.0
 
 
