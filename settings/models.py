@@ -84,7 +84,7 @@ class Store(Table):
     owner_url: Annotated[Postgres | None, ReferencedIfThere] = Field(default=None, repr=False)
     keeper_url: Annotated[Postgres | None, ReferencedIfThere] = Field(default=None, repr=False)
     pool_size: Annotated[int, Field(ge=1, le=1000)] = 6
-    """Connections of a process: twice the cores of a small Postgres and two. More make each call dearer (docs/adr/0034)."""
+    """Connections of a process: twice the cores of a small Postgres and two. More make each call dearer there (docs/adr/0034)."""
     statement_timeout: Seconds = 2.0
 
 
