@@ -1,0 +1,95 @@
+"""Giving way must reach across sessions: our processes each have one of their own."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from dev import processes
+from runtime import giving_way
+
+_ROOT = Path(__file__).resolve().parents[2]
+_SLEEPS = [sys.executable, "-c", "import time; time.sleep(30)"]
+_GIVES_WAY = """
+import os
+from runtime.giving_way import give_way
+give_way()
+print(os.nice(0), open("/proc/self/autogroup").read().split()[-1])
+"""
+needs_autogroups = pytest.mark.skipif(
+    not Path("/proc/self/autogroup").exists(), reason="this kernel does not group by session"
+)
+
+
+@needs_autogroups
+def test_a_child_that_gives_way_does_so_with_its_session(tmp_path: Path) -> None:
+    child = processes.spawn(_SLEEPS, log=tmp_path / "log", env=dict(os.environ), gives_way=True)
+    try:
+        assert os.getpriority(os.PRIO_PROCESS, child.pid) == os.getpriority(os.PRIO_PROCESS, 0) + 10
+        assert _niceness(child.pid) == 10
+    finally:
+        processes.kill(child)
+
+
+@needs_autogroups
+def test_a_child_that_does_not_leaves_its_session_as_it_was(tmp_path: Path) -> None:
+    child = processes.spawn(_SLEEPS, log=tmp_path / "log", env=dict(os.environ))
+    try:
+        assert _niceness(child.pid) == 0
+    finally:
+        processes.kill(child)
+
+
+@needs_autogroups
+@pytest.mark.parametrize("leads", [True, False])
+def test_only_who_leads_a_session_changes_it(leads: bool) -> None:
+    """An api started from the same shell would be slowed with it."""
+    before = _niceness(os.getpid())
+    command = [sys.executable, "-c", _GIVES_WAY]
+    done = subprocess.run(
+        command, cwd=_ROOT, capture_output=True, text=True, check=True, start_new_session=leads
+    )
+    own, session = map(int, done.stdout.split())
+    assert own == os.getpriority(os.PRIO_PROCESS, 0) + 10
+    assert session == (10 if leads else before)
+
+
+@pytest.fixture
+def as_leader(monkeypatch: pytest.MonkeyPatch) -> None:
+    """This process is taken for one that leads its session, and keeps its own niceness."""
+
+    def own(_: int) -> int:
+        return os.getpid()
+
+    monkeypatch.setattr("os.nice", abs)
+    monkeypatch.setattr("os.getsid", own)
+
+
+@pytest.mark.usefixtures("as_leader")
+def test_it_is_tried_again_when_the_kernel_took_another_one_just_now(monkeypatch: pytest.MonkeyPatch) -> None:
+    tries: list[str] = []
+    rests: list[float] = []
+
+    class Busy:
+        def write_text(self, text: str, _: str) -> None:
+            tries.append(text)
+            if len(tries) < 3:
+                raise BlockingIOError
+
+    monkeypatch.setattr(giving_way, "_OWN_SESSION", Busy())
+    monkeypatch.setattr("time.sleep", rests.append)
+    giving_way.give_way()
+    assert (tries, rests) == (["10"] * 3, [0.1] * 2)
+
+
+@pytest.mark.usefixtures("as_leader")
+def test_a_kernel_that_groups_nothing_is_no_failure(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(giving_way, "_OWN_SESSION", tmp_path / "missing" / "autogroup")
+    giving_way.give_way()
+
+
+def _niceness(pid: int) -> int:
+    """Of the session's group: its file says `/autogroup-17 nice 10`."""
+    return int(Path(f"/proc/{pid}/autogroup").read_text("ascii").split()[-1])
