@@ -111,6 +111,20 @@ async def test_many_at_once_are_answered_in_time(lost: Edge) -> None:
     assert {got.text for got in answers} == {'{"response":{"error":true,"message":"ValidationUnavailable"}}'}
 
 
+async def test_after_three_that_waited_in_vain_nobody_waits_but_a_probe(lost: Edge) -> None:
+    """Each of the three had its place at the store and no connection: that counts as no answer."""
+    await asyncio.gather(*(lost.hook("validateUser", {"user": USER}) for _ in range(3)))
+
+    took = list[float]()
+    for _ in range(5):
+        started = time.monotonic()
+        await lost.hook("validateUser", {"user": USER})
+        took.append(time.monotonic() - started)
+
+    *others, _ = sorted(took)
+    assert max(others) < DEADLINE / 2
+
+
 async def test_it_is_alive_but_not_ready(lost: Edge) -> None:
     live = await lost.http.get(f"http://127.0.0.1:{lost.port}/health/live")
     ready = await lost.http.get(f"http://127.0.0.1:{lost.port}/health/ready")
