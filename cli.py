@@ -85,8 +85,10 @@ def query(
     """Runs the listener on which the ledger is asked over HTTP. Options go before hookledger.toml."""
     from api.query.serve import serve
     from runtime.closed import close_memory
+    from runtime.giving_way import give_way
     from runtime.logs import start_logging
 
+    give_way()  # whoever waits for an export can wait a little longer
     close_memory()
     settings = load()
     if tls := _tls(certificate, key):
@@ -109,9 +111,9 @@ def worker() -> None:
     from runtime.shutdown import leave
     from runtime.worker import run_worker
 
+    give_way()
     close_memory()
     start_logging()
-    give_way()
     leave(asyncio.run(run_worker(load())))
 
 

@@ -73,7 +73,7 @@ def spawn(
             user=account.uid if account else None,
             group=account.gid if account else None,
             extra_groups=[] if account else None,
-            preexec_fn=prepare,  # noqa: PLW1509 - two system calls of what is loaded, nothing that could take a lock
+            preexec_fn=prepare,  # noqa: PLW1509 - system calls of what is loaded, nothing that could take a lock
         )
 
 

@@ -2,16 +2,18 @@
 
 import os
 import time
-from pathlib import Path
 
 _STEPS = 10
 """Of priority (nice(2)): where the processor is short, an api gets about nine times as much."""
-_OWN_SESSION = Path("/proc/self/autogroup")
+_OWN_SESSION = "/proc/self/autogroup"
 _TRIES = 5
 
 
 def give_way() -> None:
-    """For the rest of the process; where it leads a session, for that whole session."""
+    """For the rest of the process; where it leads a session, for that whole session.
+
+    Goes before `close_memory`: what of a closed process stands in /proc is root's.
+    """
     os.nice(_STEPS)
     # Linux groups processes by session: between two of them a process's own niceness counts for nothing (sched(7)).
     if os.getsid(0) == os.getpid():
@@ -21,7 +23,11 @@ def give_way() -> None:
 def _session_gives_way() -> None:
     for _ in range(_TRIES):
         try:
-            _OWN_SESSION.write_text(str(_STEPS), "ascii")
+            handle = os.open(_OWN_SESSION, os.O_WRONLY)
+            try:
+                os.write(handle, b"%d" % _STEPS)
+            finally:
+                os.close(handle)
         except BlockingIOError:
             time.sleep(0.1)  # the kernel takes one such change in a tenth of a second, whoever makes it
         except OSError:

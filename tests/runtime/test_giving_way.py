@@ -6,9 +6,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from cli import app
 from dev import processes
-from runtime import giving_way
+from runtime import closed, giving_way
 
 _ROOT = Path(__file__).resolve().parents[2]
 _SLEEPS = [sys.executable, "-c", "import time; time.sleep(30)"]
@@ -17,6 +19,17 @@ import os
 from runtime.giving_way import give_way
 give_way()
 print(os.nice(0), open("/proc/self/autogroup").read().split()[-1])
+"""
+_GIVES_WAY_AS_NOBODY = """
+import ctypes, os
+from runtime.closed import close_memory
+from runtime.giving_way import give_way
+if os.getuid() == 0:
+    os.setgroups([]); os.setgid(65534); os.setuid(65534)
+    ctypes.CDLL(None).prctl(4, 1, 0, 0, 0)  # a change of the user has closed it
+{first}()
+{then}()
+print(open("/proc/self/autogroup").read().split()[-1])
 """
 needs_autogroups = pytest.mark.skipif(
     not Path("/proc/self/autogroup").exists(), reason="this kernel does not group by session"
@@ -56,6 +69,35 @@ def test_only_who_leads_a_session_changes_it(leads: bool) -> None:
     assert session == (10 if leads else before)
 
 
+@needs_autogroups
+@pytest.mark.parametrize(
+    ("first", "then", "session"), [("give_way", "close_memory", 10), ("close_memory", "give_way", 0)]
+)
+def test_it_goes_before_the_process_is_closed(first: str, then: str, session: int) -> None:
+    """The second row shows why: without root, a closed process does not even change itself."""
+    command = [sys.executable, "-c", _GIVES_WAY_AS_NOBODY.format(first=first, then=then)]
+    done = subprocess.run(
+        command, cwd=_ROOT, capture_output=True, text=True, check=True, start_new_session=True
+    )
+    assert int(done.stdout) == session
+
+
+@pytest.mark.parametrize("command", ["query", "worker"])
+def test_query_and_worker_give_way_before_they_are_closed(
+    command: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    called: list[str] = []
+
+    def close() -> None:
+        called.append("close")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(giving_way, "give_way", lambda: called.append("give way"))
+    monkeypatch.setattr(closed, "close_memory", close)
+    CliRunner().invoke(app, [command])
+    assert called == ["give way", "close"]
+
+
 @pytest.fixture
 def as_leader(monkeypatch: pytest.MonkeyPatch) -> None:
     """This process is taken for one that leads its session, and keeps its own niceness."""
@@ -68,25 +110,29 @@ def as_leader(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("as_leader")
-def test_it_is_tried_again_when_the_kernel_took_another_one_just_now(monkeypatch: pytest.MonkeyPatch) -> None:
-    tries: list[str] = []
+def test_it_is_tried_again_when_the_kernel_took_another_one_just_now(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "autogroup").touch()
+    tries: list[bytes] = []
     rests: list[float] = []
 
-    class Busy:
-        def write_text(self, text: str, _: str) -> None:
-            tries.append(text)
-            if len(tries) < 3:
-                raise BlockingIOError
+    def write(_: int, text: bytes) -> int:
+        tries.append(text)
+        if len(tries) < 3:
+            raise BlockingIOError
+        return len(text)
 
-    monkeypatch.setattr(giving_way, "_OWN_SESSION", Busy())
+    monkeypatch.setattr(giving_way, "_OWN_SESSION", str(tmp_path / "autogroup"))
+    monkeypatch.setattr("os.write", write)
     monkeypatch.setattr("time.sleep", rests.append)
     giving_way.give_way()
-    assert (tries, rests) == (["10"] * 3, [0.1] * 2)
+    assert (tries, rests) == ([b"10"] * 3, [0.1] * 2)
 
 
 @pytest.mark.usefixtures("as_leader")
 def test_a_kernel_that_groups_nothing_is_no_failure(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(giving_way, "_OWN_SESSION", tmp_path / "missing" / "autogroup")
+    monkeypatch.setattr(giving_way, "_OWN_SESSION", str(tmp_path / "missing" / "autogroup"))
     giving_way.give_way()
 
 
