@@ -97,7 +97,10 @@ class Journal:
                 fcntl.flock(self._reader, fcntl.LOCK_UN)
 
     def next(self, most: int = 1024 * 1024) -> list[Frame]:
-        """The oldest records, about so many octets of them; none is gone before `done`. Damage is set aside."""
+        """The oldest records, about so many octets of them; none is gone before `done`. Damage is set aside.
+
+        Raises OSError if it cannot be.
+        """
         with self._alone():
             counts = self.state.read()
         path = self._segment(counts.first)
@@ -140,7 +143,10 @@ class Journal:
         return self._keys.knows(frame)
 
     def set_aside(self, frame: Frame) -> None:
-        """Keeps one of the records that `next` gave, which can never be recorded, still sealed, under `damaged/`."""
+        """Keeps one of the records that `next` gave, which can never be recorded, still sealed, under `damaged/`.
+
+        Raises OSError: then it is not `done`.
+        """
         counts = self.state.read()
         data = _slice(self._segment(counts.first), counts.offset + frame.start, frame.end - frame.start)
         self._set_aside(counts.first, data)
@@ -275,17 +281,28 @@ class Journal:
         finally:
             os.close(handle)
         if new:
-            _sync_folder(self._folder)
+            _sync_folder(path.parent)
 
     def _set_aside(self, segment: int, data: bytes) -> None:
+        """On disk when this returns. Raises OSError: then they stay where they are, and what is behind them waits."""
         folder = self._folder / "damaged"
-        folder.mkdir(mode=0o700, exist_ok=True)
         name = folder / f"{segment}-{time.time_ns()}"
-        log.error("spool: %d octets cannot be recorded and are set aside in %s", len(data), folder)
         try:
-            name.write_bytes(data)
+            if not folder.exists():
+                folder.mkdir(mode=0o700)
+                _sync_folder(self._folder)
+            self._write(name, 0, data)
         except OSError as wrong:
-            log.error("spool: they could not be set aside (%s)", wrong.strerror)
+            log.error(
+                "spool: %d octets cannot be recorded, nor set aside in %s (%s): make room there",
+                len(data),
+                folder,
+                wrong.strerror,
+            )
+            with contextlib.suppress(OSError):
+                name.unlink(missing_ok=True)
+            raise
+        log.error("spool: %d octets cannot be recorded and are set aside in %s", len(data), folder)
         with self._alone():
             counts = self.state.read()
             counts.damaged += 1

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import errno
 import json
 import logging
 import time
@@ -16,6 +17,7 @@ from chaos.relay import Relay
 from ledger.engine import Pool
 from ledger.receive import receive
 from runtime.spool import Journal, Spool
+from runtime.spool.frames import Frame
 from settings import Settings, Store
 from tests.api.edge import Edge, configure, listen, logged
 from tests.api.leaks import PASSWORD
@@ -196,6 +198,34 @@ async def test_a_record_that_can_never_be_stored_holds_nothing_up(away: Away, tm
         found = await away.hooks(user["login"], 2)
         assert spool.figures().damaged == 1
     assert [hook for hook, _ in found] == ["postCreateUser", "postUpdateUser"]
+    assert len(list((tmp_path / "spool" / "damaged").iterdir())) == 1
+
+
+async def test_a_record_that_cannot_even_be_set_aside_waits_until_it_can(
+    away: Away, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a full disk would make the spool forget what was answered."""
+    real, tries = Journal.set_aside, list[bool]()
+
+    def set_aside(self: Journal, frame: Frame) -> None:
+        tries.append(True)
+        if len(tries) < 3:
+            raise OSError(errno.ENOSPC, "full")
+        real(self, frame)
+
+    monkeypatch.setattr(Journal, "set_aside", set_aside)
+    user = person()
+    async with listen(away.settings) as edge:
+        away.relay.cut()
+        await edge.answer("postCreateUser", {"user": user})
+        await edge.app.state.receiver.spool.append(json.dumps([{"nonsense": 1}]).encode(), 1, (0, 0))
+        away.relay.mend()
+        await away.hooks(user["login"], 1)
+        for _ in range(200):
+            if len(tries) == 3:
+                break
+            await asyncio.sleep(0.05)
+    assert len(tries) == 3
     assert len(list((tmp_path / "spool" / "damaged").iterdir())) == 1
 
 

@@ -125,6 +125,38 @@ def test_damage_in_the_middle_is_set_aside_and_the_rest_is_recorded(folder: Path
     assert not journal.state.waits
 
 
+def _read_on_a_full_disk(folder: Path, results: "multiprocessing.Queue[str]") -> None:
+    journal = _open(folder)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10, resource.RLIM_INFINITY))
+    for _ in range(2):
+        try:
+            journal.next()
+        except OSError:
+            results.put(f"{journal.figures().damaged} {len(list((folder / 'damaged').iterdir()))}")
+    resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    results.put(" ".join(text.decode() for text in _read_all(journal)))
+
+
+def test_damage_that_cannot_be_set_aside_stays_until_it_can(folder: Path) -> None:
+    journal = _open(folder)
+    for text in ("first", "second"):
+        journal.append([_entry(text)])
+    [segment] = folder.glob("journal-*.spool")
+    data = bytearray(segment.read_bytes())
+    data[len(data) // 4] ^= 0xFF
+    segment.write_bytes(data)
+    context = multiprocessing.get_context("spawn")
+    results: multiprocessing.Queue[str] = context.Queue()
+    process = context.Process(target=_read_on_a_full_disk, args=(folder, results))
+    process.start()
+
+    assert [results.get(timeout=30) for _ in range(3)] == ["0 0", "0 0", "second"]
+
+    process.join(30)
+    [kept] = (folder / "damaged").iterdir()
+    assert kept.read_bytes() == bytes(data[: len(data) // 2])
+
+
 def test_a_file_that_somebody_removed_does_not_keep_everything_for_ever(folder: Path) -> None:
     journal = _open(folder)
     journal.append([_entry("lost")])
