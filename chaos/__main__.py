@@ -57,6 +57,8 @@ def main(
         TimeElapsedColumn(),
     )
     found: list[str] = []
+    if not _console.is_terminal:
+        _console.print(f"seed {seed}", highlight=False)
     try:
         with Progress(*columns, console=_console) as progress, stack(keep) as running:
             breaking = progress.add_task(f"seed {seed}", total=faults)

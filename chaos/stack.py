@@ -133,9 +133,9 @@ class Stack:
         self.temporal = temporal.start(self.home, port=port, search_attributes=SEARCH_ATTRIBUTES)
 
     def wait_until_taking(self, within: float = 60.0) -> None:
-        """Returns once every api takes connections."""
+        """Returns once every api that runs takes connections: one may be down for a moment, if two things break at once."""
         until = time.monotonic() + within
-        while not all(answers(self.ports[name], "/health/live") for name in APIS):
+        while not all(answers(self.ports[name], "/health/live") for name in APIS if name in self.running):
             self.check()
             if time.monotonic() > until:
                 raise ChaosError(f"an api does not listen; see {self.home}/logs")
@@ -160,7 +160,10 @@ class Stack:
 
 @contextmanager
 def stack(keep: bool = False) -> Generator[Stack]:
-    """A stack under .hookledger/, durable as in production; its data go when it is left, unless asked to keep them."""
+    """A stack under .hookledger/, durable as in production; its data go when it is left, unless asked to keep them.
+
+    Where a run cannot go on they stay: the logs tell why.
+    """
     home = ROOT / ".hookledger" / f"chaos-{os.getpid()}"
     cluster.make(home.parent)
     pg = postgres.start(home, durable=True)
@@ -178,6 +181,9 @@ def stack(keep: bool = False) -> Generator[Stack]:
             made = _made(home, pg, server, wires, ports)
             try:
                 yield made
+            except ChaosError:
+                keep = True
+                raise
             finally:
                 made.stop()
     finally:
