@@ -11,6 +11,7 @@ from typing import Any
 
 import httpx
 from temporalio.client import Client
+from temporalio.runtime import Runtime
 from temporalio.service import RPCError
 from temporalio.worker import Worker
 
@@ -43,13 +44,14 @@ from runtime.vault import open_vault
 from runtime.version import code_version
 from runtime.workflows import WORKFLOWS
 from settings import Settings
-from settings.metrics import Metrics
 
 log = logging.getLogger(__name__)
 
 GRACE = timedelta(seconds=25)
 """How long running activities may finish after SIGTERM: below the usual 30 s before SIGKILL."""
 _HTTP_TIMEOUT = httpx.Timeout(10.0)
+_NOT_DESCRIBED = "Worker validation failed"
+"""How Temporal's library begins when it cannot ask for the namespace; it has no type for it."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,8 @@ async def run_worker(settings: Settings) -> int:
     """
     stop, wrong = stop_event(), ""
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    client = await connect_patiently(stop, settings.metrics)
+    runtime = measured_runtime(settings.metrics)
+    client = await connect_patiently(stop, runtime)
     if client is None:
         return 0
     try:
@@ -83,13 +86,31 @@ async def run_worker(settings: Settings) -> int:
             log.error("worker ends: %s", wrong)
             stop.set()
 
+    comparing = asyncio.create_task(compare())
+    while client is not None:
+        # A task of its own: a worker that cannot start cancels whoever entered it.
+        serving = asyncio.create_task(_serve(settings, client, stop))
+        try:
+            await serving
+            break
+        except RuntimeError as failed:
+            if not str(failed).startswith(_NOT_DESCRIBED):
+                raise
+        log.warning("Temporal went away while the worker started")
+        await asyncio.sleep(1)
+        client = await connect_patiently(stop, runtime)  # anew: the library keeps the failed one's place
+    comparing.cancel()
+    return 3 if wrong else 0
+
+
+async def _serve(settings: Settings, client: Client, stop: asyncio.Event) -> None:
+    """Until told to stop, then drains. Raises RuntimeError if Temporal does not describe our namespace."""
     async with assemble(settings, client) as parts:
         beside = [
             asyncio.create_task(parts.sweep.run()),
             asyncio.create_task(WATCH.keep(client, settings.temporal)),
             asyncio.create_task(SEAL.keep(client, settings.temporal)),
             asyncio.create_task(keep_schedules(client, settings)),
-            asyncio.create_task(compare()),
             asyncio.create_task(_release_first(client, settings)),
         ]
         at_work, version = (
@@ -103,12 +124,13 @@ async def run_worker(settings: Settings) -> int:
             log.info(
                 "worker ready: %d activities on task queue %s", len(registry()), settings.temporal.task_queue
             )
-            await stop.wait()
-            log.info("worker draining")
-            for task in beside:
-                task.cancel()
+            try:
+                await stop.wait()
+                log.info("worker draining")
+            finally:
+                for task in beside:
+                    task.cancel()
         log.info("worker stopped")
-    return 3 if wrong else 0
 
 
 @asynccontextmanager
@@ -160,9 +182,8 @@ def _activities(machinery: Machinery, wiring: Wiring) -> Sequence[Any]:
     return [machinery.take, machinery.bookkeeping, machinery.settle, machinery.lost, *bound]
 
 
-async def connect_patiently(stop: asyncio.Event, metrics: Metrics | None = None) -> Client | None:
+async def connect_patiently(stop: asyncio.Event, runtime: Runtime | None = None) -> Client | None:
     """Waits for Temporal and for our search attributes: an unregistered one fails a start for ever."""
-    runtime = measured_runtime(metrics) if metrics else None
     pause, said = 0.2, ""
     while not stop.is_set():
         try:

@@ -2,12 +2,15 @@
 
 import asyncio
 import logging
+import uuid
 
 import pytest
+from temporalio.bridge.worker import Worker as Bridge
 from temporalio.client import Client
 
 from runtime import worker
 from runtime.attributes import SEARCH_ATTRIBUTES
+from settings import Settings
 from tests.support import Servers
 
 
@@ -44,3 +47,43 @@ async def test_a_server_out_of_reach_is_waited_for_until_told_to_stop(
     stop.set()
     assert await asyncio.wait_for(connecting, 15) is None
     assert "check TEMPORAL_ADDRESS" in caplog.text
+
+
+_AWAY = "Worker validation failed: Namespace default was not found or otherwise could not be described: transport error"
+
+
+async def _run(
+    settings: Settings, servers: Servers, monkeypatch: pytest.MonkeyPatch, *failures: Exception
+) -> int:
+    """A worker that fails so before it is well, and is told to stop then."""
+    monkeypatch.setenv("TEMPORAL_ADDRESS", servers.temporal)
+    stop, real, coming = asyncio.Event(), Bridge.validate, list(failures)
+
+    async def validate(self: Bridge) -> None:
+        if coming:
+            raise coming.pop(0)
+        await real(self)
+        asyncio.get_running_loop().call_later(0.5, stop.set)
+
+    monkeypatch.setattr(Bridge, "validate", validate)
+    monkeypatch.setattr(worker, "stop_event", lambda: stop)
+    queue = settings.temporal.model_copy(update={"task_queue": f"start-{uuid.uuid4().hex}"})
+    async with asyncio.timeout(60):
+        return await worker.run_worker(settings.model_copy(update={"temporal": queue}))
+
+
+async def test_temporal_that_goes_away_between_connecting_and_starting_is_waited_for(
+    settings: Settings, servers: Servers, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.INFO):
+        code = await _run(settings, servers, monkeypatch, RuntimeError(_AWAY), RuntimeError(_AWAY))
+    assert code == 0
+    assert caplog.text.count("Temporal went away while the worker started") == 2
+    assert "worker stopped" in caplog.text
+
+
+async def test_another_failure_of_the_library_ends_it(
+    settings: Settings, servers: Servers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(RuntimeError, match="another"):
+        await _run(settings, servers, monkeypatch, RuntimeError("another"))
