@@ -20,7 +20,6 @@ from temporalio.client import (
 )
 from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError
-from temporalio.worker import Replayer
 
 import runtime.worker
 from dev.simulate.platform import Asked, Reply, envelope
@@ -33,6 +32,7 @@ from tests.commands.databases import database
 from tests.conftest import TEMPLATE
 from tests.runtime.reconcile.world import World, user, world
 from tests.support import Servers, rows
+from tests.workflows.replaying import replay_fresh
 from workflows.reconcile import Counts, Order, Reconcile, Summary
 
 
@@ -166,7 +166,7 @@ async def test_it_fires_and_records_and_its_history_names_nobody(here: World, cl
     assert {actor for _, _, actor in await here.entries()} == {"reconcile"}
     assert sorted(await _books(here)) == ["changed", "created", "left"]
     history = await _history(client, id_)
-    await Replayer(workflows=[Reconcile]).replay_workflow(history)
+    await replay_fresh(history, "reconcile-0")
     text = json.dumps(history.to_json_dict())
     described = await client.get_workflow_handle(id_).describe()
     assert described.typed_search_attributes[TENANT] == here.name

@@ -1,27 +1,19 @@
 """Every stored history of a workflow still replays: changing the interpreter needs workflow.patched."""
 
 import json
-import os
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 from temporalio.client import Client, WorkflowHistory
-from temporalio.worker import Replayer
 
 from runtime.long_lived import SEAL, WATCH, LongLived
+from runtime.workflows import WORKFLOWS
 from settings import Settings, Store
 from tests.support import write_configuration
 from tests.workflows.lifecycle import Lifecycle
-from workflows.seal import Seal
-from workflows.user_lifecycle import UserLifecycle
-from workflows.watch import Watch
-
-STORED = Path(__file__).parent.parent / "histories"
-WORKFLOWS = [UserLifecycle, Watch, Seal]
-RECORD = "HOOKLEDGER_RECORD_HISTORIES"
-"""Set, with any value, to write the histories of the tests with fresh ones into tests/histories."""
-
+from tests.workflows.replaying import STORED, replay, replay_fresh
 
 QUICK = """
 [sweep]
@@ -43,14 +35,27 @@ def settings(store: Store, tmp_path: Path) -> Settings:
     return write_configuration(tmp_path, store, QUICK)
 
 
-@pytest.mark.parametrize("path", sorted(STORED.glob("*.json")), ids=lambda p: p.stem)
+each_stored = pytest.mark.parametrize("path", sorted(STORED.glob("*.json")), ids=lambda path: path.stem)
+
+
+def _workflow_of(path: Path) -> str:
+    first: dict[str, Any] = json.loads(path.read_text())["events"][0]
+    return first["workflowExecutionStartedEventAttributes"]["workflowType"]["name"]
+
+
+@each_stored
 async def test_stored_histories_replay(path: Path) -> None:
-    history = WorkflowHistory.from_json(path.stem, path.read_text())
-    await Replayer(workflows=WORKFLOWS).replay_workflow(history)
+    await replay(WorkflowHistory.from_json(path.stem, path.read_text()))
 
 
-def test_there_are_stored_histories() -> None:
-    assert len(list(STORED.glob("*.json"))) >= 5
+def test_each_workflow_has_a_stored_history() -> None:
+    stored = {_workflow_of(path) for path in STORED.glob("*.json")}
+    assert stored == {workflow.__name__ for workflow in WORKFLOWS}
+
+
+@each_stored
+def test_no_stored_history_names_the_machine_it_was_made_on(path: Path) -> None:
+    assert not re.search(r'"\d+@|\.py\b', path.read_text())
 
 
 @pytest.mark.parametrize(
@@ -73,7 +78,7 @@ async def test_fresh_histories_replay(person: Lifecycle, client: Client, story: 
     found = [w async for w in client.list_workflows(f'WorkflowId = "{person.handle.id}"')]
     for n, run in enumerate(found):
         history = await client.get_workflow_handle(run.id, run_id=run.run_id).fetch_history()
-        await _replay(history, f"{'-'.join(story)}-{n}")
+        await replay_fresh(history, f"{'-'.join(story)}-{n}")
 
 
 @pytest.mark.parametrize("always", [WATCH, SEAL], ids=lambda always: always.prefix)
@@ -93,16 +98,7 @@ async def test_fresh_histories_of_long_lived_runs_replay(
     await last.terminate("the test is over")
     for n, run_id in enumerate((first, (await last.describe()).run_id)):
         run = client.get_workflow_handle(handle.id, run_id=run_id)
-        await _replay(await run.fetch_history(), f"{always.prefix}-{n}")
-
-
-async def _replay(history: WorkflowHistory, name: str) -> None:
-    await Replayer(workflows=WORKFLOWS).replay_workflow(history)
-    if RECORD in os.environ:
-        STORED.mkdir(exist_ok=True)
-        text = json.dumps(history.to_json_dict(), indent=1) + "\n"
-        text = re.sub(r'"(identity|name)": "\d+@[^"]*"', r'"\1": "worker"', text)
-        (STORED / f"{name}.json").write_text(text)
+        await replay_fresh(await run.fetch_history(), f"{always.prefix}-{n}")
 
 
 async def test_a_changed_order_is_found(person: Lifecycle) -> None:
@@ -112,4 +108,4 @@ async def test_a_changed_order_is_found(person: Lifecycle) -> None:
     text = json.dumps((await person.handle.fetch_history()).to_json_dict())
     broken = WorkflowHistory.from_json(person.handle.id, text.replace('"name": "badge"', '"name": "other"'))
     with pytest.raises(Exception, match=r"(?i)nondeterminism"):
-        await Replayer(workflows=[UserLifecycle]).replay_workflow(broken)
+        await replay(broken)

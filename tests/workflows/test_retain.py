@@ -16,6 +16,7 @@ from tests.ledger.months import OLD, give_past, receive_in
 from tests.ledger.sealing import Ledger, database
 from tests.support import Servers, write_configuration
 from tests.workflows.lifecycle import Lifecycle
+from tests.workflows.replaying import replay_fresh
 from workflows.retain import ALIVE, NAME, shown
 
 
@@ -51,6 +52,7 @@ async def test_the_schedule_s_run_makes_months_and_drops(
             NAME, id=f"{id_}-test", task_queue=settings.temporal.task_queue, result_type=Retained
         )
         retained = await handle.result()
+        await replay_fresh(await handle.fetch_history(), "retain-0")
     finally:
         await schedule.delete()
     assert retained == Retained(6, [Step("bodies", "2024-03", {"bodies": 2})])
