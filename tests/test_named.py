@@ -1,4 +1,4 @@
-"""Tests that pages name exist: what a page says is shown by a test, is."""
+"""Tests that pages name exist: what a page says is shown by a test, is; and what is skipped is told."""
 
 import ast
 import re
@@ -10,6 +10,7 @@ ROOT = Path(__file__).parents[1]
 PAGES = [
     page for page in (*ROOT.glob("docs/**/*.md"), *ROOT.glob("*.md")) if ".py::test_" in page.read_text()
 ]
+_SKIPS = re.compile(r"pytest\.(skip\(|mark\.skip|mark\.xfail|importorskip)")
 _NAMED = re.compile(r"`(tests/[\w/]+\.py)::(\w+)`")
 
 
@@ -31,3 +32,10 @@ def test_each_case_has_a_test_of_its_own() -> None:
     assert [int(line.split("|")[1]) for line in cases] == list(range(1, 31))
     for line in cases:
         assert _NAMED.search(line), line
+
+
+def test_every_file_that_skips_is_told_of() -> None:
+    page = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    paths = [path for path in ROOT.glob("tests/**/*.py") if _SKIPS.search(path.read_text(encoding="utf-8"))]
+    told = re.findall(r"`(tests/[\w/]+\.py)`", page)
+    assert sorted(told) == sorted(str(path.relative_to(ROOT)) for path in paths)

@@ -108,17 +108,14 @@ def test_a_process_is_started_again_and_has_time_to_drain(name: str) -> None:
 @each_unit
 def test_systemd_finds_little_exposed(name: str) -> None:
     """docs/deploy.md tells the figure; where there is no systemd, what it judges is held above."""
-    if analyze := shutil.which("systemd-analyze"):
-        judged = subprocess.run(
-            [
-                analyze,
-                "security",
-                "--offline=true",
-                "--threshold=15",
-                str(UNITS / f"hookledger-{name}.service"),
-            ],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert judged.returncode == 0, judged.stdout[-500:] + judged.stderr
+    analyze = shutil.which("systemd-analyze")
+    if analyze is None:
+        pytest.skip("there is no systemd-analyze here (Debian: apt install systemd)")
+    unit = str(UNITS / f"hookledger-{name}.service")
+    judged = subprocess.run(
+        [analyze, "security", "--offline=true", "--threshold=15", unit],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert judged.returncode == 0, judged.stdout[-500:] + judged.stderr
