@@ -124,6 +124,19 @@ def test_secrets_are_files_that_make_secrets_makes(made: Path) -> None:
     assert used == files
 
 
+def test_the_page_says_who_is_given_which_secret() -> None:
+    page = (ROOT / "docs" / "deploy.md").read_text()
+    _, _, table = page.partition("| file | who is given it |\n| --- | --- |\n")
+    told: dict[str, set[str]] = {}
+    for line in table.partition("\n\n")[0].splitlines():
+        files, who = line.strip("| ").split(" | ")
+        told |= {name: set(who.split(", ")) for name in re.findall(r"`([^`]+)`", files)}
+    assert told == {
+        name: {who for who, service in SERVICES.items() if name in service.get("secrets", [])}
+        for name in COMPOSE["secrets"]
+    }
+
+
 @each_service
 def test_no_environment_holds_a_secret(service: dict[str, Any]) -> None:
     for name, value in service.get("environment", {}).items():
