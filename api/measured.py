@@ -19,9 +19,12 @@ class Measured:
         self._pool = pool
         self.checks: Checks = {}
 
-    async def ask(self) -> None:
-        """Only whether the store is there: a worker asks it for figures."""
+    async def reach(self) -> None:
+        """Whether the store is there."""
         await reached(self._pool)
+
+    async def read(self) -> None:
+        """Nothing: a worker asks for figures."""
 
     def goes_on(self) -> bool:
         """Without the store hooks are taken while the spool has room for one."""

@@ -13,10 +13,13 @@ class Asked:
         self._engine = engine
         self.checks: Checks = {}
 
-    async def ask(self) -> None:
-        """Only whether the store is there."""
+    async def reach(self) -> None:
+        """Whether the store is there."""
         async with reading(self._engine) as connection:
             await reached(await statements(connection))
+
+    async def read(self) -> None:
+        """Nothing: a worker asks for figures."""
 
     def goes_on(self) -> bool:
         """There is nothing to tell without the store."""

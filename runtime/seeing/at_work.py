@@ -8,7 +8,7 @@ from temporalio.client import Client
 from temporalio.worker import Worker
 
 from ledger.engine import Engine, reading, statements
-from ledger.figures import Figures, read_figures
+from ledger.figures import Figures, reached, read_figures
 from runtime.seeing.listener import Checks
 from runtime.seeing.meters import Meters
 from runtime.sweep import Sweep
@@ -54,7 +54,12 @@ class AtWork:
                 self._temporal_up = False
             await asyncio.sleep(_LOOK)
 
-    async def ask(self) -> Figures:
+    async def reach(self) -> None:
+        """Whether the store is there."""
+        async with reading(self._engine) as connection:
+            await reached(await statements(connection))
+
+    async def read(self) -> Figures:
         """The ledger's figures."""
         async with reading(self._engine) as connection:
             return await read_figures(await statements(connection))

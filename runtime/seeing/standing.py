@@ -1,6 +1,7 @@
 """Asks the store how it stands, now and then, and keeps the answer: a scrape never waits for a store."""
 
 import asyncio
+import logging
 import math
 import time
 from collections.abc import Awaitable, Callable, Iterator
@@ -11,20 +12,28 @@ from prometheus_client.core import GaugeMetricFamily
 from ledger.figures import Figures
 from runtime.pace import pause
 
-_PATIENCE = 2.0
-"""Seconds for the store's answer."""
+log = logging.getLogger(__name__)
 
-Ask = Callable[[], Awaitable[Figures | None]]
-"""Asks the store; None where only whether it answers is wanted. Raises whatever a lost store raises."""
+PATIENCE = 2.0
+"""Seconds for an answer of the store."""
+
+Reach = Callable[[], Awaitable[None]]
+"""Asks whether the store answers; raises whatever a lost store raises."""
+Read = Callable[[], Awaitable[Figures | None]]
+"""Asks for the figures, which takes longer the more there is; None where they are not wanted."""
 
 
 class Standing:
-    """What the store last said. While it is out of reach nothing is told but that: old figures would be lies."""
+    """What the store last said. While it is out of reach nothing is told but that: old figures would be lies.
 
-    def __init__(self, ask: Ask, every: float) -> None:
-        self._ask = ask
+    Figures that do not come in time are not told either, and say nothing about whether the store is there.
+    """
+
+    def __init__(self, reach: Reach, read: Read, every: float) -> None:
+        self._reach = reach
+        self._read = read
         self._every = every
-        self._pause = every
+        self._due = 0.0
         self._figures: Figures | None = None
         self._answered: float | None = None
         self._up = False
@@ -32,19 +41,30 @@ class Standing:
     async def run(self) -> None:
         """Until cancelled."""
         while True:
-            asked = time.monotonic()
             try:
-                async with asyncio.timeout(_PATIENCE):
-                    self._figures = await self._ask()
+                async with asyncio.timeout(PATIENCE):
+                    await self._reach()
                 self._up, self._answered = True, time.monotonic()
-                self._pause = pause(self._every, self._answered - asked)
             except Exception:  # whatever it is: there is no answer
-                self._up, self._figures, self._pause = False, None, self._every
-            await asyncio.sleep(self._pause)
+                self._up, self._figures = False, None
+            if self._up and time.monotonic() >= self._due:
+                await self._look()
+            await asyncio.sleep(self._every)
+
+    async def _look(self) -> None:
+        began = time.monotonic()
+        try:
+            async with asyncio.timeout(PATIENCE):
+                self._figures = await self._read()
+        except Exception as wrong:
+            self._figures = None
+            log.warning("figures for metrics put off: %s", type(wrong).__name__)
+        finally:
+            self._due = began + pause(self._every, time.monotonic() - began)
 
     def out_of_reach(self) -> str:
         """What is wrong, in words; empty while the store answers."""
-        late = self._answered is None or time.monotonic() - self._answered > 2 * self._pause + _PATIENCE
+        late = self._answered is None or time.monotonic() - self._answered > 2 * (self._every + PATIENCE)
         return "" if self._up and not late else "out of reach, or not migrated"
 
     def collect(self) -> Iterator[Metric]:

@@ -29,8 +29,12 @@ class Seen(Protocol):
         """What it needs to be ready, beside the store."""
         ...
 
-    async def ask(self) -> Figures | None:
-        """Asks the store; raises whatever a lost store raises."""
+    async def reach(self) -> None:
+        """Asks whether the store answers; raises whatever a lost store raises."""
+        ...
+
+    async def read(self) -> Figures | None:
+        """Asks the store for figures; None where a worker tells them."""
         ...
 
     def goes_on(self) -> bool:
@@ -59,7 +63,7 @@ async def watched(
     if not port:
         yield 0
         return
-    pulse, standing = Pulse(), Standing(seen.ask, metrics.every)
+    pulse, standing = Pulse(), Standing(seen.reach, seen.read, metrics.every)
     meters.registry.register(standing)
     meters.gauge("loop_lag_seconds", "The longest that the event loop let anything wait lately.", pulse.lag)
     seen.register(meters)

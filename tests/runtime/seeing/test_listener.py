@@ -11,8 +11,8 @@ from prometheus_client import CollectorRegistry
 
 from dev.processes import free_port
 from ledger.engine import Pool
-from ledger.figures import Figures, read_figures
-from runtime.seeing import listener, watched
+from ledger.figures import Figures, reached, read_figures
+from runtime.seeing import listener, standing, watched
 from runtime.seeing.listener import Checks, Listener
 from runtime.seeing.meters import Meters
 from runtime.seeing.pulse import STUCK, Pulse
@@ -22,11 +22,19 @@ from settings.metrics import Metrics
 class _Seen:
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
-        self.away = self.spools = False
+        self.away = self.slow = self.spools = False
+        self.times_reached = self.times_read = 0
         self.checks: Checks = {}
 
-    async def ask(self) -> Figures:
+    async def reach(self) -> None:
+        self.times_reached += 1
         if self.away:
+            await asyncio.sleep(60)
+        await reached(self._pool)
+
+    async def read(self) -> Figures:
+        self.times_read += 1
+        if self.slow:
             await asyncio.sleep(60)
         return await read_figures(self._pool)
 
@@ -81,6 +89,39 @@ async def test_a_scrape_never_waits_for_the_store(pool: Pool) -> None:
         seen.spools = True
         assert (await asyncio.to_thread(_get, port, "/health/ready"))[0] == 200
         assert (await asyncio.to_thread(_get, port, "/elsewhere"))[0] == 404
+
+
+async def test_figures_that_come_late_do_not_make_the_store_away(
+    pool: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = _Seen(pool)
+    metrics = Metrics(worker=free_port(), every=1)
+    async with watched(metrics, "worker", "v1", Meters(), seen) as port:
+        await _until(port, "/metrics", "\nhookledger_oldest_unsettled_work_seconds ")
+        monkeypatch.setattr(standing, "PATIENCE", 0.8)
+        seen.slow = True
+        tried, asked = seen.times_read, seen.times_reached
+        said = ""
+        for _ in range(40):
+            await asyncio.sleep(0.15)
+            _, said = await asyncio.to_thread(_get, port, "/metrics")
+            assert "hookledger_store_up 1.0" in said
+
+        assert "hookledger_oldest_unsettled" not in said, "old figures would be lies"
+        assert (await asyncio.to_thread(_get, port, "/health/ready"))[0] == 200
+        assert seen.times_reached >= asked + 3, "that is asked as ever"
+        assert seen.times_read == tried + 1, "they are put off by fifty times as long as they took"
+
+
+async def test_a_store_that_is_back_is_asked_for_figures_at_once(pool: Pool) -> None:
+    seen = _Seen(pool)
+    seen.away = True
+    metrics = Metrics(worker=free_port(), every=1)
+    async with watched(metrics, "worker", "v1", Meters(), seen) as port:
+        await _until(port, "/metrics", "hookledger_store_up 0.0")
+        assert not seen.times_read
+        seen.away = False
+        await _until(port, "/metrics", "\nhookledger_oldest_unsettled_work_seconds ")
 
 
 async def test_a_taken_port_keeps_nobody_from_working(pool: Pool) -> None:
