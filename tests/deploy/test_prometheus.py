@@ -5,22 +5,30 @@ import json
 import re
 import shutil
 import subprocess
+import uuid
 from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from dev.processes import free_port
+from ledger.engine import Pool
 from settings import Store
+from tests.commands.databases import database
+from tests.commands.stored import ended
+from tests.conftest import TEMPLATE
 from tests.journeys.processes import Journey
+from tests.support import Servers
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy" / "prometheus"
 DASHBOARD = ROOT / "deploy" / "grafana" / "dashboard.json"
 _ANCHOR = re.compile(r"docs/observe\.md#([a-z-]+)")
 _NAME = re.compile(r"\bhookledger_[a-z_]+")
+_SERIES = re.compile(r"\bhookledger_[a-z_]+(?:\{[^}]*\})?")
 
 
 @pytest.fixture(scope="module")
@@ -33,10 +41,13 @@ def binaries() -> Path:
     return Path(script.stdout.strip())
 
 
-def _expressions() -> list[str]:
+def _watched() -> list[str]:
+    return re.findall(r"^ +expr: (.+)$", (DEPLOY / "alerts.yml").read_text(), re.MULTILINE)
+
+
+def _drawn() -> list[str]:
     board: dict[str, Any] = json.loads(DASHBOARD.read_text())
-    drawn = [target["expr"] for panel in board["panels"] for target in panel["targets"]]
-    return [*drawn, *re.findall(r"^ +expr: (.+)$", (DEPLOY / "alerts.yml").read_text(), re.MULTILINE)]
+    return [target["expr"] for panel in board["panels"] for target in panel["targets"]]
 
 
 @pytest.mark.parametrize(
@@ -64,11 +75,31 @@ def test_every_alert_says_what_to_do() -> None:
 
 
 @pytest.fixture
-async def prometheus(binaries: Path, store: Store, tmp_path: Path) -> AsyncGenerator[str]:
+async def store(servers: Servers) -> AsyncGenerator[Store]:
+    """A store of the test's own: its trouble is nobody else's."""
+    async with database(servers, TEMPLATE) as store:
+        yield store
+
+
+@pytest.fixture
+async def trouble(store: Store, pool: Pool, engine: AsyncEngine) -> Store:
+    """The store with a failed piece of work, one that is held, and an incident."""
+    await ended(pool, engine, "asha", "failed")
+    await ended(pool, engine, "ravi", "failed", held=True)
+    await pool.execute(
+        "INSERT INTO incidents (id, tenant, activity, cause, first_seen, last_seen, opened_at) "
+        "VALUES ($1, 'as100', 'mail', 'Unavailable:HTTP 500', now(), now(), now())",
+        uuid.uuid4(),
+    )
+    return store
+
+
+@pytest.fixture
+async def prometheus(binaries: Path, trouble: Store, tmp_path: Path) -> AsyncGenerator[str]:
     """The address of one that scrapes an api and a worker of its own."""
     ports = {9464: free_port(), 9466: free_port(), 9467: free_port()}
     own = free_port()
-    journey = Journey.begin(tmp_path, store)
+    journey = Journey.begin(tmp_path, trouble)
     with (tmp_path / "hookledger.toml").open("a") as file:
         file.write(f'[spool]\nfolder = "spool"\n[metrics]\nevery = 1\napi = {ports[9464]}\n')
         file.write(f"worker = {ports[9466]}\ntemporal = {ports[9467]}\n")
@@ -112,11 +143,10 @@ async def _query(client: httpx.AsyncClient, expression: str) -> list[Any]:
 
 
 async def test_every_metric_that_is_drawn_or_watched_exists(prometheus: str) -> None:
-    names = {name for expression in _expressions() for name in _NAME.findall(expression)}
-    only_with_work = {"hookledger_work", "hookledger_incidents_open"}
-    assert len(names) > 20
+    missing = {name for expression in _drawn() for name in _NAME.findall(expression)}
+    missing |= {series for expression in _watched() for series in _SERIES.findall(expression)}
+    assert len(missing) > 20
     async with httpx.AsyncClient(base_url=prometheus) as client:
-        missing = names - only_with_work
         for _ in range(150):
             missing = {name for name in missing if not await _query(client, name)}
             if not missing:
@@ -124,6 +154,6 @@ async def test_every_metric_that_is_drawn_or_watched_exists(prometheus: str) -> 
             await asyncio.sleep(0.2)
         assert not missing
         assert await _query(client, '{__name__=~"temporal_.+"}')
-        for expression in _expressions():
+        for expression in (*_drawn(), *_watched()):
             plain = expression.replace("$tenant", ".*").replace("$instance", ".*")
             await _query(client, plain)  # says so where it is no PromQL
