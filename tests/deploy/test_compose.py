@@ -17,6 +17,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 OURS = [name for name, service in SERVICES.items() if service["image"].startswith("hookledger:")]
+_PUBLISHED = re.compile(r"\$\{[A-Z_]+:-(127\.0\.0\.1:\d+)\}:(\d+)")
 PINNED = re.compile(r"[a-z/-]+:\d+\.\d+(\.\d+)?(-[a-z]+)*")
 
 each_service = pytest.mark.parametrize("service", SERVICES.values(), ids=list(SERVICES))
@@ -103,10 +104,31 @@ def test_api_does_not_wait_for_temporal() -> None:
     assert needed("worker") >= {"namespace", "temporal", "temporal-schema", "migrate", "postgres"}
 
 
-def test_only_three_ports_are_published_on_the_loopback_address() -> None:
-    ports = [port for service in SERVICES.values() for port in service.get("ports", [])]
-    assert len(ports) == 3
-    assert all(re.fullmatch(r"\$\{[A-Z_]+:-127\.0\.0\.1:\d+\}:\d+", port) for port in ports)
+def published(service: str) -> dict[str, str]:
+    """Its ports in the container, with where the host has them."""
+    found = [_PUBLISHED.fullmatch(port) for port in SERVICES[service].get("ports", [])]
+    assert all(found)
+    return {port[2]: port[1] for port in found if port}
+
+
+def test_what_is_published_is_so_on_the_loopback_address() -> None:
+    assert {name: list(ports) for name in SERVICES if (ports := published(name))} == {
+        "temporal-ui": ["8080"],
+        "api": ["8080", "9464"],
+        "query": ["8081", "9465"],
+        "worker": ["9466", "9467"],
+    }
+
+
+def test_prometheus_asks_where_each_process_tells() -> None:
+    asked: dict[str, Any] = yaml.safe_load((ROOT / "deploy" / "prometheus" / "prometheus.yml").read_text())
+    targets = {job["job_name"]: job["static_configs"][0]["targets"] for job in asked["scrape_configs"]}
+    metrics = tomllib.loads((ROOT / "deploy" / "hookledger.toml").read_text())["metrics"]
+    assert metrics["host"] == "0.0.0.0"
+    jobs = {"hookledger-temporal-sdk": ("worker", "temporal")} | {
+        f"hookledger-{name}": (name, name) for name in ("api", "query", "worker")
+    }
+    assert targets == {job: [published(of)[str(metrics[port])]] for job, (of, port) in jobs.items()}
 
 
 def test_postgres_and_temporal_are_reachable_by_the_stack_only() -> None:

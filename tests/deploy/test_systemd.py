@@ -3,6 +3,7 @@
 import re
 import shutil
 import subprocess
+import tomllib
 from collections import defaultdict
 from pathlib import Path
 
@@ -10,7 +11,8 @@ import pytest
 
 from tests.deploy.test_compose import SERVICES
 
-UNITS = Path(__file__).resolve().parents[2] / "deploy" / "systemd"
+ROOT = Path(__file__).resolve().parents[2]
+UNITS = ROOT / "deploy" / "systemd"
 NAMES = ("api", "migrate", "query", "worker")
 _CONFINED = {
     "User": "hookledger",
@@ -93,6 +95,18 @@ def test_secrets_are_credentials_and_those_that_the_container_is_given(name: str
 def test_only_who_keeps_something_may_write(name: str) -> None:
     kept = {"api": ["hookledger/spool hookledger/vault"], "worker": ["hookledger/vault"]}
     assert _said(name)["StateDirectory"] == kept.get(name, [])
+
+
+def test_what_listens_there_does_so_on_the_loopback_address() -> None:
+    """By the configuration that the line of docs/deploy.md makes."""
+    page = (ROOT / "docs" / "deploy.md").read_text()
+    [line] = re.findall(r"^sed '(.+)' deploy/hookledger\.toml >", page, re.MULTILINE)
+    made = subprocess.run(
+        ["sed", line, ROOT / "deploy" / "hookledger.toml"], capture_output=True, text=True, check=True
+    )
+    told = tomllib.loads(made.stdout)
+    assert {told[name]["host"] for name in ("api", "query", "metrics")} == {"127.0.0.1"}
+    assert told["store"]["url"] == {"file": "$CREDENTIALS_DIRECTORY/store-url"}
 
 
 @pytest.mark.parametrize("name", ["api", "query", "worker"])
