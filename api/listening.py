@@ -5,12 +5,14 @@ import logging
 import ssl
 from collections.abc import Generator
 from contextlib import contextmanager
-from typing import NoReturn, Protocol
+from typing import Any, NoReturn, Protocol
 
 import uvicorn
 import uvloop
 from starlette.types import ASGIApp
+from uvicorn.config import create_ssl_context
 
+from api.handshakes import Handshakes
 from api.patience import Bounded
 from runtime.erasures import Lacking, ListBroken, may_serve, until_compared
 from runtime.shutdown import leave, stop_event
@@ -53,7 +55,7 @@ def configured(
         app,
         host=host or listener.host,
         port=listener.port if port is None else port,
-        http=Bounded,
+        http=_protocol(listener.tls),
         lifespan="on",
         access_log=False,
         server_header=False,
@@ -61,15 +63,27 @@ def configured(
         log_level="warning",
         proxy_headers=True,
         forwarded_allow_ips=listener.forwarded_allow_ips,
-        ssl_certfile=listener.tls.certificate if listener.tls else None,
-        ssl_keyfile=listener.tls.key if listener.tls else None,
-        ssl_ca_certs=str(listener.tls.client_ca) if listener.tls and listener.tls.client_ca else None,
-        ssl_cert_reqs=ssl.CERT_REQUIRED if listener.tls and listener.tls.client_ca else ssl.CERT_NONE,
         timeout_graceful_shutdown=_GRACE,
         timeout_keep_alive=30,
         limit_concurrency=listener.most_connections,
         backlog=2048,
     )
+
+
+def _protocol(tls: Tls | None) -> Any:
+    """What uvicorn makes connections by; TLS is not left to it, as it bounds no handshake."""
+    if tls is None:
+        return Bounded
+    context = create_ssl_context(
+        tls.certificate,
+        tls.key,
+        password=None,
+        ssl_version=ssl.PROTOCOL_TLS_SERVER,
+        cert_reqs=ssl.CERT_REQUIRED if tls.client_ca else ssl.CERT_NONE,
+        ca_certs=tls.client_ca,
+        ciphers=None,
+    )
+    return Handshakes(context, Bounded)
 
 
 def run(server: Server, name: str, settings: Settings) -> NoReturn:
