@@ -11,6 +11,8 @@ from random import Random
 from chaos.stack import APIS, WORKERS, Stack
 
 POSTGRES_AWAY = 30.0
+POSTGRES_LEAVES = 5.0
+"""Seconds between its smart shutdown, which waits for its sessions, and its fast one, which ends them."""
 TEMPORAL_AWAY = 60.0
 CUT_OFF = 15.0
 SLOW = 15.0
@@ -114,9 +116,18 @@ def _restart(names: Sequence[str], number: signal.Signals, stack: Stack, chance:
     stack.start(name)
 
 
-def _postgres(number: signal.Signals, seconds: float, stack: Stack, chance: Random) -> Course:
-    stack.end_postgres(number)
-    yield Pause(seconds or chance.uniform(0, 2))
+def _postgres_killed(stack: Stack, chance: Random) -> Course:
+    stack.end_postgres(signal.SIGKILL)
+    yield Pause(chance.uniform(0, 2))
+    stack.start_postgres()
+
+
+def _postgres_away(stack: Stack, _: Random) -> Course:
+    """First it lets nobody new in while its sessions live on, then it ends them and is gone."""
+    stack.tell_postgres(signal.SIGTERM)
+    yield Pause(POSTGRES_LEAVES)
+    stack.end_postgres(signal.SIGINT)
+    yield Pause(POSTGRES_AWAY)
     stack.start_postgres()
 
 
@@ -177,28 +188,30 @@ def _slow(stack: Stack, chance: Random) -> Course:
 
 
 def _deploy(stack: Stack, _: Random) -> Course:
-    """One process after the other gets the other release: an activity comes, or goes, while both releases run."""
-    for name in (WORKERS[0], APIS[0], WORKERS[1], APIS[1]):
-        stack.end(name, signal.SIGTERM)
-        stack.releases[name] = 1 - stack.releases[name]
-        stack.start(name)
-        yield Pause(3)
+    """Two releases, each for one process after the other: an activity comes, then goes, while old and new run."""
+    newest = max(stack.releases.values())
+    for release in (newest + 1, newest + 2):
+        for name in (WORKERS[0], APIS[0], WORKERS[1], APIS[1]):
+            stack.end(name, signal.SIGTERM)
+            stack.releases[name] = release
+            stack.start(name)
+            yield Pause(3)
 
 
 _KILL, _TERM = signal.SIGKILL, signal.SIGTERM
 FAULTS = (
     Fault("api killed", 1, 3, partial(_restart, APIS, _KILL)),
     Fault("worker killed", 1, 3, partial(_restart, WORKERS, _KILL)),
-    Fault("postgres killed", 1, 4, partial(_postgres, _KILL, 0)),
+    Fault("postgres killed", 1, 4, _postgres_killed),
     Fault("temporal killed", 1, 3, partial(_temporal, _KILL), temporal=True),
     Fault("one terminated", 1, 4, partial(_restart, (*APIS, *WORKERS), _TERM)),
-    Fault("postgres away", 1, POSTGRES_AWAY + 2, partial(_postgres, signal.SIGINT, POSTGRES_AWAY)),
+    Fault("postgres away", 1, POSTGRES_LEAVES + POSTGRES_AWAY + 2, _postgres_away),
     Fault("temporal away", 1, 2, _temporal_away, temporal=True),
     Fault("both away", 2, POSTGRES_AWAY + 3, _both_away, temporal=True),
     Fault(DISK_FULL, 1, DISK_FULL_FOR + 7, _disk_full),
     Fault("worker cut off", 0, CUT_OFF, _cut_off),
     Fault("postgres slow", 0, SLOW, _slow),
-    Fault("deploy", 4, 25, _deploy),
+    Fault("deploy", 8, 40, _deploy),
 )
 
 

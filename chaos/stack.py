@@ -28,7 +28,7 @@ TENANT = "chaos"
 APIS = ("api1", "api2")
 WORKERS = ("worker1", "worker2")
 RELEASES = ("chaos.activities", "chaos.activities,chaos.later")
-"""What is deployed before and after a deploy: the second has one activity more."""
+"""What releases have, in turn: every other one brings an activity, the next one is without it again."""
 
 _CONFIGURATION = """
 fingerprint_key = {{ env = "CHAOS_FINGERPRINT" }}
@@ -70,6 +70,7 @@ class Stack:
     environment: dict[str, str] = field(repr=False)
     secret: str = field(repr=False)
     releases: dict[str, int] = field(default_factory=lambda: dict.fromkeys((*APIS, *WORKERS), 0))
+    """Which release a process is of: a later one has a higher number, also where it takes something back."""
     running: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict[str, subprocess.Popen[bytes]])
 
     @property
@@ -79,7 +80,11 @@ class Stack:
 
     def start(self, name: str) -> None:
         """Starts an api or a worker, of the release that it has."""
-        environment = self.environment | {"HOOKLEDGER_ACTIVITIES": RELEASES[self.releases[name]]}
+        release = self.releases[name]
+        environment = self.environment | {
+            "HOOKLEDGER_ACTIVITIES": RELEASES[release % len(RELEASES)],
+            "HOOKLEDGER_VERSION": f"release {release}",
+        }
         command = [sys.executable, "cli.py", name[:-1]]
         if name in APIS:
             command += ["--port", str(self.ports[name])]
@@ -102,12 +107,16 @@ class Stack:
                 f"{name} did not drain within 60 s of SIGTERM; see {self.home}/logs/{name}.log"
             ) from None
 
+    def tell_postgres(self, number: signal.Signals) -> None:
+        """Sends Postgres a signal: SIGTERM is a smart shutdown, which ends once all its sessions have."""
+        if self.postgres.process is not None:
+            self.postgres.process.send_signal(number)
+
     def end_postgres(self, number: signal.Signals) -> None:
         """Ends Postgres: SIGINT is a fast shutdown, SIGQUIT an immediate one, SIGKILL a crash."""
-        process = self.postgres.process
-        if process is not None:
-            process.send_signal(number)
-            process.wait(60)
+        self.tell_postgres(number)
+        if self.postgres.process is not None:
+            self.postgres.process.wait(60)
 
     def start_postgres(self) -> None:
         """Starts Postgres on the same data and port; after a crash it recovers first."""

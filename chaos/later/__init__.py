@@ -1,1 +1,1 @@
-"""What a deploy in the middle of a chaos run adds; rolling back removes it again."""
+"""What a deploy in the middle of a chaos run adds; the next one removes it again."""

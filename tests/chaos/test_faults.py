@@ -1,11 +1,13 @@
 """What breaks, and when: alone, or while Temporal is away as well."""
 
+import signal
 from collections.abc import Callable
+from itertools import pairwise
 from random import Random
 from typing import Any, cast
 
 from chaos.faults import FAULTS, Breaking, Course, Fault, Pause, chosen
-from chaos.stack import Stack
+from chaos.stack import APIS, WORKERS, Stack
 
 
 class Calm:
@@ -13,6 +15,46 @@ class Calm:
 
     def wait_until_taking(self) -> None:
         """Of chaos.stack.Stack."""
+
+
+class Watched:
+    """A stack that notes what is done to it."""
+
+    def __init__(self) -> None:
+        self.releases: dict[str, int] = dict.fromkeys((*APIS, *WORKERS), 0)
+        self.ended: list[tuple[str, signal.Signals]] = []
+        self.told: list[tuple[str, signal.Signals | None]] = []
+        self.ran: list[dict[str, int]] = []
+        """Which release each process was of, after each start."""
+
+    def end(self, name: str, number: signal.Signals) -> None:
+        """Of chaos.stack.Stack."""
+        self.ended.append((name, number))
+
+    def start(self, name: str) -> None:
+        """Of chaos.stack.Stack."""
+        assert self.ended[-1][0] == name, "one at a time"
+        self.ran.append(dict(self.releases))
+
+    def tell_postgres(self, number: signal.Signals) -> None:
+        """Of chaos.stack.Stack."""
+        self.told.append(("told", number))
+
+    def end_postgres(self, number: signal.Signals) -> None:
+        """Of chaos.stack.Stack."""
+        self.told.append(("ended", number))
+
+    def start_postgres(self) -> None:
+        """Of chaos.stack.Stack."""
+        self.told.append(("started", None))
+
+
+def _done(name: str) -> Watched:
+    """What a fault of that name does, without its pauses."""
+    watched = Watched()
+    [fault] = (fault for fault in FAULTS if fault.name == name)
+    list(fault.do(cast("Stack", watched), Random(1)))
+    return watched
 
 
 def _telling(told: list[str], name: str, *pauses: Pause) -> Callable[[Any, Any], Course]:
@@ -76,3 +118,22 @@ def test_another_comes_first_while_temporal_is_away() -> None:
     assert trouble.next_of(coming) is two, "none is left that need not wait"
     assert coming == []
     trouble.mend()
+
+
+def test_a_deploy_brings_an_activity_and_takes_it_back_while_both_releases_run() -> None:
+    watched = _done("deploy")
+    assert [sorted(ran.values()) for ran in watched.ran] == [
+        *([0, 0, 0, 1], [0, 0, 1, 1], [0, 1, 1, 1], [1, 1, 1, 1]),
+        *([1, 1, 1, 2], [1, 1, 2, 2], [1, 2, 2, 2], [2, 2, 2, 2]),
+    ]
+    assert all(sum(a[name] != b[name] for name in a) == 1 for a, b in pairwise(watched.ran))
+    assert {number for _, number in watched.ended} == {signal.SIGTERM}
+    assert len(watched.ended) == next(fault.kills for fault in FAULTS if fault.name == "deploy")
+
+
+def test_postgres_is_asked_to_end_before_it_must() -> None:
+    assert _done("postgres away").told == [
+        ("told", signal.SIGTERM),
+        ("ended", signal.SIGINT),
+        ("started", None),
+    ]
