@@ -82,7 +82,7 @@ def main(
             ended = time.time()
             traffic.end()
             progress.update(breaking, description="settling")
-            verdict = asyncio.run(judge(running, traffic.lines(), happened, ended, found.append))
+            verdict = asyncio.run(judge(running, traffic, happened, ended, found.append))
     except (ChaosError, StackError) as wrong:
         _console.print(str(wrong), style="red", markup=False)
         raise typer.Exit(2) from None

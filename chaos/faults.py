@@ -41,6 +41,8 @@ class Fault:
     do: Callable[[Stack, Random], Course]
     temporal: bool = False
     """Whether it takes Temporal away: one such at a time."""
+    felt: bool = True
+    """Whether a hook may go unanswered for it: not where only what runs behind the answers is broken."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,7 @@ class Happened:
     kills: int
     begun: float
     over: float
+    felt: bool = True
 
 
 @dataclass(slots=True)
@@ -97,7 +100,8 @@ class Breaking:
                 return
             self._sleep(pause.seconds)
         self.stack.wait_until_taking()
-        self.over.append(Happened(one.fault.name, one.fault.kills, one.begun, time.time()))
+        fault = one.fault
+        self.over.append(Happened(fault.name, fault.kills, one.begun, time.time(), fault.felt))
 
     def _sleep(self, seconds: float) -> None:
         """Meanwhile what lasted its time is mended."""
@@ -201,15 +205,15 @@ def _deploy(stack: Stack, _: Random) -> Course:
 _KILL, _TERM = signal.SIGKILL, signal.SIGTERM
 FAULTS = (
     Fault("api killed", 1, 3, partial(_restart, APIS, _KILL)),
-    Fault("worker killed", 1, 3, partial(_restart, WORKERS, _KILL)),
+    Fault("worker killed", 1, 3, partial(_restart, WORKERS, _KILL), felt=False),
     Fault("postgres killed", 1, 4, _postgres_killed),
-    Fault("temporal killed", 1, 3, partial(_temporal, _KILL), temporal=True),
+    Fault("temporal killed", 1, 3, partial(_temporal, _KILL), temporal=True, felt=False),
     Fault("one terminated", 1, 4, partial(_restart, (*APIS, *WORKERS), _TERM)),
     Fault("postgres away", 1, POSTGRES_LEAVES + POSTGRES_AWAY + 2, _postgres_away),
-    Fault("temporal away", 1, 2, _temporal_away, temporal=True),
+    Fault("temporal away", 1, 2, _temporal_away, temporal=True, felt=False),
     Fault("both away", 2, POSTGRES_AWAY + 3, _both_away, temporal=True),
     Fault(DISK_FULL, 1, DISK_FULL_FOR + 7, _disk_full),
-    Fault("worker cut off", 0, CUT_OFF, _cut_off),
+    Fault("worker cut off", 0, CUT_OFF, _cut_off, felt=False),
     Fault("postgres slow", 0, SLOW, _slow),
     Fault("deploy", 8, 40, _deploy),
 )

@@ -26,6 +26,8 @@ class Traffic:
     seed: int
     rate: float
     records: list[Path] = field(default_factory=list[Path])
+    broken: int = 0
+    """Runs that found the contract broken, also where no single answer shows it: two rivals for one mobile both passed."""
     _process: subprocess.Popen[bytes] | None = None
 
     def keep_going(self) -> None:
@@ -40,8 +42,10 @@ class Traffic:
 
     def end(self) -> None:
         """Ends the run under way: what was sent by then is in its record."""
-        if self._process is not None:
+        if self._process is not None and self._process.poll() is None:
             processes.end(self._process, grace=15)
+        else:
+            self._check()
 
     def lines(self) -> Iterator[dict[str, Any]]:
         """Every hook sent, in order; the last line of a run that was ended may be torn."""
@@ -66,7 +70,10 @@ class Traffic:
 
     def _check(self) -> None:
         """Exit code 1 tells of answers that broke the contract; 2 that the simulator could not play."""
-        if self._process is not None and self._process.returncode not in (0, 1):
+        if self._process is None:
+            return
+        self.broken += self._process.returncode == 1
+        if self._process.returncode not in (0, 1):
             log = self.stack.home / "logs" / "simulator.log"
             raise ChaosError(f"the simulator ended by itself; the end of {log}:\n{processes.tail(log, 8)}")
 

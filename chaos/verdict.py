@@ -5,7 +5,7 @@ import json
 import time
 from bisect import bisect_right
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import pairwise
@@ -13,6 +13,7 @@ from typing import Any
 
 from chaos.faults import DISK_FULL, Happened
 from chaos.stack import ChaosError, Stack
+from chaos.traffic import Traffic
 from dev.simulate.record import hash_without_password
 from dev.simulate.stories import EVENTS
 from ledger.engine import connect_to_read
@@ -23,6 +24,8 @@ LATE = 2000.0
 """Milliseconds: DESIGN §3, the deadline for the whole."""
 _IN_FLIGHT = 12.0
 """Seconds before the simulator was ended in which a hook may have been stored whose line it could not write any more."""
+_PATIENCE = 10.0
+"""Seconds after which the simulator gives up on an answer."""
 _MEMORY = 5.0
 """Seconds after a fault in which what it broke may still come to light: a lease that runs out, a retry."""
 
@@ -67,12 +70,19 @@ class Verdict:
     kills: int
     late_answers: int
     unanswered: int
+    unexcused: int
+    """Of the unanswered, those sent while neither an api nor Postgres was broken."""
+    contract_breaks: int
+    """Answers that were not what the platform may expect, or runs of the simulator that found such a thing."""
+    retired: int
+    """Pieces of work that ended because a deploy had removed their activity."""
 
     @property
     def clean(self) -> bool:
-        """Whether nothing was lost, doubled or disordered."""
+        """Whether nothing was lost, doubled or disordered, and no hook answered late, wrongly, or needlessly not."""
         bad = (self.lost, self.invented, self.effects_missing, self.effects_doubled, self.order_breaks)
-        return not any((*bad, self.unbalanced))
+        ill = (self.late_answers, self.unexcused, self.contract_breaks)
+        return not any((*bad, self.unbalanced, *ill))
 
 
 _DELIVERIES = """
@@ -105,6 +115,7 @@ SELECT count(*) FROM deliveries d, (VALUES ('postCreateUser', 'chaos_badge'), ('
  WHERE d.hook = due.hook
    AND NOT EXISTS (SELECT 1 FROM work w WHERE w.delivery = d.id AND w.activity = due.activity)
 """
+_RETIRED = "SELECT count(*) FROM work WHERE outcome = 'retired'"
 _OPEN = "SELECT count(*) FROM work WHERE settled_at IS NULL"
 _IN_STORE = ("chaos_badge", "chaos_later")
 _ELSEWHERE = ("chaos_ticket",)
@@ -112,21 +123,22 @@ _ELSEWHERE = ("chaos_ticket",)
 
 async def judge(
     stack: Stack,
-    lines: Iterable[Mapping[str, Any]],
+    traffic: Traffic,
     faults: Sequence[Happened],
     ended: float,
     say: Callable[[str], None],
 ) -> Verdict:
     """Waits until no work is open, then compares. `ended`: when the simulator was. Raises ChaosError if nothing settles.
 
-    `say` hears of each break of order and each late answer: when it was, and what was broken then.
+    `say` hears of each break of order, and of each hook that was answered late, against the contract, or not at all
+    without an excuse: when it was, and what was broken then.
     """
     # Straight to Postgres as its superuser: what is read must not depend on what is judged.
     store = Store(url=stack.postgres.url("postgres", stack.database.name))
     ledger = await connect_to_read(store, "chaos")
     try:
         await _until_settled(ledger, stack)
-        return await _compare(ledger, stack, list(lines), faults, ended, say)
+        return await _compare(ledger, stack, traffic, faults, ended, say)
     finally:
         await ledger.close()
 
@@ -153,11 +165,12 @@ async def _until_settled(ledger: Any, stack: Stack, patience: float = 240.0) -> 
 async def _compare(
     ledger: Any,
     stack: Stack,
-    lines: list[Mapping[str, Any]],
+    traffic: Traffic,
     faults: Sequence[Happened],
     ended: float,
     say: Callable[[str], None],
 ) -> Verdict:
+    lines = list(traffic.lines())
     told = [line for line in lines if line["user"] is not None and line["body_sha256"] is not None]
     stored = [_stored(row) for row in await ledger.fetch(_DELIVERIES)]
     sent, answered = Counter(map(_key, told)), Counter(_key(line) for line in told if _is_answered(line))
@@ -170,9 +183,13 @@ async def _compare(
     for row in lanes:
         when = during(row["at"].timestamp(), faults)
         say(f"{row['activity']} ended ({row['outcome']}) for {row['seq']} after {row['before']}, {when}")
-    late = [line for line in lines if (line["milliseconds"] or 0) > LATE]
-    for line in late:
-        say(f"late: {line['hook']} after {line['milliseconds']:.0f} ms, {during(_at(line), faults)}")
+    wrong: Counter[str] = Counter()
+    for line in lines:
+        for what in ill(line, faults):
+            wrong[what] += 1
+            say(f"{what}: {line['hook']}, {_answer(line)}, {during(_at(line), faults)}")
+    if traffic.broken:
+        say(f"{traffic.broken} runs of the simulator found the contract broken; see its log (--keep)")
     return Verdict(
         sent=len(lines),
         answered=sum(_is_answered(line) for line in lines),
@@ -185,8 +202,11 @@ async def _compare(
         effects_repeated=elsewhere[2],
         faults=len(faults),
         kills=sum(fault.kills for fault in faults),
-        late_answers=len(late),
+        late_answers=wrong["late"],
         unanswered=sum(not _is_answered(line) for line in lines),
+        unexcused=wrong["not answered"],
+        contract_breaks=max(wrong["against the contract"], traffic.broken),
+        retired=int(await ledger.fetchval(_RETIRED)),
     )
 
 
@@ -195,8 +215,32 @@ def invented(stored: Iterable[Stored], sent: Counter[Key], until: float) -> int:
     return (Counter(delivery.key for delivery in stored if delivery.at <= until) - sent).total()
 
 
+def ill(line: Mapping[str, Any], faults: Iterable[Happened]) -> Iterator[str]:
+    """What was wrong with how a hook was answered."""
+    if (line["milliseconds"] or 0) > LATE:
+        yield "late"
+    if line["kept"] is False:
+        yield "against the contract"
+    if unexcused(line, faults):
+        yield "not answered"
+
+
+def unexcused(line: Mapping[str, Any], faults: Iterable[Happened]) -> bool:
+    """Whether a hook went unanswered though nothing was broken, nor had just been, but Temporal or a worker."""
+    asked = _at(line)
+    until = asked + (_PATIENCE if line["milliseconds"] is None else line["milliseconds"] / 1000)
+    felt = any(fault.felt and fault.begun <= until and asked <= fault.over + _MEMORY for fault in faults)
+    return not _is_answered(line) and not felt
+
+
 def _is_answered(line: Mapping[str, Any]) -> bool:
     return line["status"] is not None and 200 <= line["status"] < 300
+
+
+def _answer(line: Mapping[str, Any]) -> str:
+    if line["status"] is None:
+        return "no answer"
+    return f"{line['status']} after {line['milliseconds']:.0f} ms"
 
 
 def _key(line: Mapping[str, Any]) -> Key:

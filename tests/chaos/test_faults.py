@@ -131,6 +131,12 @@ def test_a_deploy_brings_an_activity_and_takes_it_back_while_both_releases_run()
     assert len(watched.ended) == next(fault.kills for fault in FAULTS if fault.name == "deploy")
 
 
+def test_what_runs_behind_the_answers_is_no_excuse_for_none() -> None:
+    felt = {fault.name for fault in FAULTS if fault.felt}
+    assert felt.isdisjoint({"temporal away", "temporal killed", "worker killed", "worker cut off"})
+    assert felt >= {"api killed", "postgres away", "both away"}
+
+
 def test_postgres_is_asked_to_end_before_it_must() -> None:
     assert _done("postgres away").told == [
         ("told", signal.SIGTERM),

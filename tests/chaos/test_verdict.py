@@ -4,11 +4,14 @@ from collections import Counter
 from typing import Any
 
 from chaos.faults import DISK_FULL, Happened
-from chaos.verdict import Stored, Verdict, during, invented, out_of_order, without_disk
+from chaos.verdict import LATE, Stored, Verdict, during, ill, invented, out_of_order, unexcused, without_disk
+
+_TEN = 1_795_651_210.0
+"""When every line was sent."""
 
 
 def _line(
-    hook: str, digest: str, status: int | None = 200, user: str = "Asha", milliseconds: float = 5.0
+    hook: str, digest: str, status: int | None = 200, user: str = "Asha", milliseconds: float | None = 5.0
 ) -> dict[str, Any]:
     return {
         "user": user,
@@ -17,6 +20,7 @@ def _line(
         "status": status,
         "at": "2026-11-26T00:00:10+00:00",
         "milliseconds": milliseconds,
+        "kept": None if status in (None, 503) else status == 200,
     }
 
 
@@ -79,6 +83,34 @@ def test_what_nobody_sent_is_invented_but_for_what_was_in_flight_at_the_end() ->
 
 def test_any_bad_figure_makes_it_unclean() -> None:
     fine = dict.fromkeys(Verdict.__dataclass_fields__, 0)
-    assert Verdict(**fine | {"effects_repeated": 3, "kills": 9, "unanswered": 4, "late_answers": 1}).clean
-    for name in ("lost", "invented", "effects_missing", "effects_doubled", "order_breaks", "unbalanced"):
+    assert Verdict(**fine | {"effects_repeated": 3, "kills": 9, "unanswered": 4, "retired": 2}).clean
+    work = {"lost", "invented", "effects_missing", "effects_doubled", "order_breaks", "unbalanced"}
+    for name in work | {"late_answers", "unexcused", "contract_breaks"}:
         assert not Verdict(**fine | {name: 1}).clean
+
+
+def test_an_answer_that_is_late_or_not_as_agreed_is_told_whatever_was_broken() -> None:
+    broken = [Happened("api killed", 1, _TEN - 1, _TEN + 1)]
+    assert list(ill(_line("test", "a", milliseconds=LATE), broken)) == []
+    assert list(ill(_line("test", "a", milliseconds=LATE + 1), broken)) == ["late"]
+    assert list(ill(_line("test", "a", 503, milliseconds=LATE + 1), broken)) == ["late"]
+    assert list(ill(_line("test", "a") | {"kept": False}, broken)) == ["against the contract"]
+    assert list(ill(_line("test", "a", 500), broken)) == ["against the contract"]
+    assert list(ill(_line("test", "a", 503), broken)) == []
+    assert list(ill(_line("test", "a", 503), [])) == ["not answered"]
+    assert list(ill(_line("test", "a", None, milliseconds=None), [])) == ["not answered"]
+
+
+def test_a_hook_goes_unanswered_only_while_an_api_or_postgres_is_broken_or_has_just_been() -> None:
+    away = Happened("temporal away", 1, _TEN - 20, _TEN + 40, felt=False)
+    unanswered, turned_away = _line("test", "a", None, milliseconds=None), _line("test", "a", 503)
+    for line in (unanswered, turned_away):
+        assert unexcused(line, [away])
+        assert unexcused(line, [])
+        for begun, over in ((_TEN - 1, _TEN + 1), (_TEN - 9, _TEN - 4)):
+            assert not unexcused(line, [away, Happened("api killed", 1, begun, over)])
+        assert unexcused(line, [away, Happened("api killed", 1, _TEN - 9, _TEN - 6)])
+    soon = [away, Happened("api killed", 1, _TEN + 2, _TEN + 3)]
+    assert not unexcused(unanswered, soon), "it may have ended the call"
+    assert unexcused(turned_away, soon)
+    assert not unexcused(_line("test", "a"), [away])
