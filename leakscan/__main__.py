@@ -15,6 +15,7 @@ from rich.table import Table
 from dev.collector import Collector, collector
 from dev.processes import StackError
 from leakscan import places, planted
+from leakscan.endings import check_endings
 from leakscan.places import Place
 from leakscan.sentinels import Sentinel, Sentinels, find
 from leakscan.stack import ScanError, Stack, stack, traced
@@ -46,6 +47,7 @@ def main() -> None:
                 progress.update(task, description="waiting for its end")
                 _settle(running)
                 planted.everywhere_else(running, seed, told)
+                planted.in_the_metrics(running, seed)
                 planted.in_the_traces(traces.endpoint, seed)
                 progress.update(task, description="looking everywhere")
                 for place in _all(running, told, spooled, traces):
@@ -97,22 +99,23 @@ def _tell(running: Stack, told: Told, seed: Sentinel) -> list[Place]:
         teller.close()
     askers(running, told, user)
     running.command("failures", "--tenant", "first")
-    places.listeners(running, told)
     return spooled
 
 
 def _settle(running: Stack, within: float = 90.0) -> None:
-    """Waits until everything has settled or failed, and something has failed."""
+    """Waits until everything has settled or failed, and looks whether all that was to fail has."""
     until = time.monotonic() + within
     while "open: 0" not in running.postgres.sql(_OPEN, running.database.name):
         if time.monotonic() > until:
             raise ScanError(f"work was still open after {within:.0f} s; see {running.home}/logs/worker.log")
         time.sleep(0.5)
+    check_endings(running)
 
 
 def _all(running: Stack, told: Told, spooled: list[Place], traces: Collector) -> Iterator[Place]:
     yield from chain(
         places.answers(told),
+        places.listeners(running),
         spooled,
         places.read_histories(running),
         places.processes(running),

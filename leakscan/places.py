@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import stat
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -14,7 +15,7 @@ from temporalio.client import Client
 
 from dev import cluster
 from leakscan.stack import ScanError, Stack
-from leakscan.story import Told
+from leakscan.story import Told, octets
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,22 +52,22 @@ def processes(stack: Stack) -> Iterator[Place]:
             yield Place("process environment", f"{name} {process.pid}", environment)
 
 
-def listeners(stack: Stack, told: Told) -> None:
+def listeners(stack: Stack) -> Iterator[Place]:
     """What anybody may ask for."""
+    health = ("/health/live", "/health/ready")
     for port, paths in (
-        (stack.api_port, ("/health/live", "/health/ready", "/openapi.json", "/docs", "/ledger/checkpoint")),
-        (stack.query_port, ("/health/live", "/health/ready", "/ledger/checkpoint")),
-        *(
-            (stack.metrics[name], ("/metrics", "/health/live", "/health/ready"))
-            for name in ("api", "query", "worker")
-        ),
-        (stack.metrics["temporal"], ("/metrics",)),
+        (stack.api_port, (*health, "/openapi.json", "/docs", "/ledger/checkpoint")),
+        (stack.query_port, (*health, "/ledger/checkpoint")),
+        *((stack.metrics[name], health) for name in ("api", "query", "worker")),
     ):
         for path in paths:
             answer = httpx.get(f"http://127.0.0.1:{port}{path}", trust_env=False)
-            if path == "/metrics" and (answer.status_code != 200 or not answer.content):
-                raise ScanError(f"the metrics at port {port} cannot be read")
-            told.note(f"GET {path}", answer)
+            yield Place("answers", f"GET {path} at {port}", octets(answer))
+    for name, port in stack.metrics.items():
+        answer = httpx.get(f"http://127.0.0.1:{port}/metrics", trust_env=False)
+        if answer.status_code != 200 or not answer.content:
+            raise ScanError(f"the metrics of {name} cannot be read")
+        yield Place("metrics", name, octets(answer))
 
 
 async def histories(stack: Stack) -> list[Place]:
@@ -105,26 +106,34 @@ def dumps(stack: Stack) -> Iterator[Place]:
 
 
 def files(stack: Stack) -> Iterator[Place]:
-    """All files of Postgres and Temporal, all logs, and whatever else lies in the folder but for the keys themselves."""
+    """All files of Postgres and Temporal, all logs, and whatever else lies in the folder but for the keys themselves.
+
+    The vault's keys are looked through, too: they are wrapped.
+    """
     seen: set[bytes] = set()
+    if not any((stack.home / "vault").glob("*.key")):
+        raise ScanError("the vault has no key: no secret was sealed")
     keys = {path for path in stack.home.iterdir() if path.suffix in {".key", ".url", ".platform"}}
     for path in sorted(stack.home.rglob("*")):
-        if not path.is_file() or path.is_symlink() or path in keys or path.parent == stack.home / "secrets":
+        if path in keys or path.parent == stack.home / "secrets":
             continue
         yield from _file(path, path.relative_to(stack.home), seen)
     elsewhere = (stack.home / "postgres").resolve()
     if not elsewhere.is_relative_to(stack.home):
         for path in sorted(elsewhere.rglob("*")):
-            if path.is_file():
-                yield from _file(path, Path("postgres") / path.relative_to(elsewhere), seen)
+            yield from _file(path, Path("postgres") / path.relative_to(elsewhere), seen)
 
 
 def _file(path: Path, name: Path, seen: set[bytes]) -> Iterator[Place]:
     """A file, once for all that are like it: three databases hold the same catalogs."""
     try:
+        if not stat.S_ISREG(path.lstat().st_mode):
+            return
         data = path.read_bytes()
     except FileNotFoundError:
-        return  # a segment of the log that was recycled meanwhile
+        if name.is_relative_to("postgres/pg_wal"):
+            return  # a segment of the log that was recycled meanwhile
+        raise ScanError(f"{path} vanished before it was read") from None
     except OSError as wrong:
         raise ScanError(f"{path} cannot be read ({wrong.strerror})") from None
     digest = sha256(data).digest()
@@ -143,6 +152,8 @@ def _kind(path: Path) -> tuple[str, bool]:
             return "Temporal's files", False
         case ("logs", *_):
             return "logs", False
+        case ("vault", *_):
+            return "vault", False
         case _:
             return "other files", False
 

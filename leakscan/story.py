@@ -27,8 +27,13 @@ class Told:
 
     def note(self, place: str, answer: httpx.Response) -> None:
         """Keeps an answer to be looked through."""
-        head = "\n".join(f"{name}: {value}" for name, value in answer.headers.items())
-        self.answers[f"{place} #{len(self.answers)}"] = head.encode() + b"\n\n" + answer.content
+        self.answers[f"{place} #{len(self.answers)}"] = octets(answer)
+
+
+def octets(answer: httpx.Response) -> bytes:
+    """Headers and body."""
+    head = "\n".join(f"{name}: {value}" for name, value in answer.headers.items())
+    return head.encode() + b"\n\n" + answer.content
 
 
 class Teller:
