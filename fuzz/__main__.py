@@ -3,13 +3,14 @@
 import json
 import secrets
 import sys
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from dev.processes import StackError
+from fuzz.enough import blind
 from fuzz.growing import FuzzError, Grown, grow
 from fuzz.surfaces import Called, call_all
 from leakscan.stack import ScanError
@@ -25,7 +26,7 @@ def main(
     minutes: Annotated[float, typer.Option(min=0, help="For the coverage-guided fuzzers; 0: none.")] = 10,
     seed: Annotated[int | None, typer.Option(help="The same calls again.")] = None,
 ) -> None:
-    """Fuzzes. Exit codes: 0 nothing went wrong; 1 something did; 2 it could not be done."""
+    """Fuzzes. Exit codes: 0 nothing went wrong; 1 something did; 2 it could not be done, or shows nothing."""
     seed = secrets.randbelow(1_000_000) if seed is None else seed
     columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
     called: dict[str, Called] = {}
@@ -45,7 +46,7 @@ def main(
     _tell(called, grown)
     errors = sum(len(surface.wrong) for surface in called.values())
     wrong_inputs = sum(target.wrong is not None for target in grown.values())
-    figures = {
+    figures: dict[str, Any] = {
         "seed": seed,
         "cases": sum(surface.cases for surface in called.values()),
         "server_errors": errors,
@@ -56,8 +57,15 @@ def main(
         "wrong_inputs": wrong_inputs,
     }
     print(json.dumps(figures))
+    not_shown = list(
+        blind(cases, {name: surface.statuses for name, surface in called.items()}, figures["runs"])
+    )
+    for words in not_shown:
+        _console.print(f"blind: {words}", style="red", markup=False)
     if errors or wrong_inputs:
         raise typer.Exit(1)
+    if not_shown:
+        raise typer.Exit(2)
 
 
 def _tell(called: dict[str, Called], grown: dict[str, Grown]) -> None:

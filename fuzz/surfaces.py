@@ -15,6 +15,7 @@ import schemathesis
 from hypothesis import HealthCheck, Phase
 from schemathesis import openapi
 
+from fuzz.enough import spread
 from leakscan.sentinels import Sentinels
 from leakscan.stack import TENANTS, ScanError, Stack, stack
 from leakscan.story import Teller, Told
@@ -61,21 +62,35 @@ class Surface:
 
 
 def call_all(cases: int, seed: int, progress: Callable[[int], None]) -> dict[str, Called]:
-    """Makes at least so many calls, an equal share of each operation. Raises ScanError if a process does not start."""
+    """Makes at least so many calls, an equal share of each operation: fewer if there are no more that differ.
+
+    Raises ScanError if a process does not start, or ends.
+    """
     sentinels = Sentinels()
     with stack(sentinels, _HURRIED) as running:
         running.start_all()
         surfaces = list(_surfaces(running, sentinels))
-        operations = [(surface, operation) for surface in surfaces for operation in _operations(surface)]
         # Each operation is called as its document says, and as it says not to.
-        share = -(-cases // (2 * len(operations)))
+        parts = [
+            (surface, operation, mode)
+            for surface in surfaces
+            for operation in _operations(surface)
+            for mode in schemathesis.GenerationMode
+        ]
         called = {surface.name: Called() for surface in surfaces}
+        seeds = itertools.count(seed)
         with requests.Session() as session, _quiet():
             session.trust_env = False
-            for number, (surface, operation) in enumerate(operations):
-                for mode in schemathesis.GenerationMode:
-                    _call(surface, operation, mode, share, seed + number, session, called[surface.name])
-                    progress(share)
+
+            def call(part: tuple[Surface, Any, schemathesis.GenerationMode], times: int) -> int:
+                surface, operation, mode = part
+                noted = called[surface.name]
+                before = noted.cases
+                _call(surface, operation, mode, times, next(seeds), session, noted)
+                progress(noted.cases - before)
+                return noted.cases - before
+
+            spread(cases, parts, call)
         _check(running)
         return called
 
