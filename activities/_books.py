@@ -8,7 +8,7 @@ from typing import Any
 from temporalio import activity as temporal
 from temporalio.exceptions import ApplicationError
 
-from activities._activity import Activity, Outcome
+from activities._activity import Outcome
 from activities._bind import Wiring, event_of, next_wait, settled_before, tried_again, words_of
 from activities._errors import Refused
 from activities._registry import registry
@@ -18,6 +18,7 @@ from ledger import work
 from ledger.engine import Connection, reading
 from ledger.events import Stored, load
 from ledger.plan import Job, Plan, Ref, Settlement
+from ledger.releases import is_retired
 
 log = logging.getLogger(__name__)
 
@@ -34,9 +35,8 @@ class Unknown(Exception):
 class Books:
     """Keeps a person's books, in order per activity: what fails holds back only later work of its own activity."""
 
-    def __init__(self, wiring: Wiring, retired: Collection[str]) -> None:
+    def __init__(self, wiring: Wiring) -> None:
         self.wiring = wiring
-        self.retired = frozenset(retired)
 
     async def keep(self, job: Job) -> list[Settlement]:
         """All in one transaction, if nothing fails; else one by one.
@@ -105,9 +105,11 @@ class Books:
         ]
 
     async def _run(self, connection: Connection, claim: work.Claimed, stored: Stored) -> Outcome:
-        activity = self._known(claim.ref.activity)
+        activity = registry().get(claim.ref.activity)
         if activity is None:
-            return Outcome("retired")
+            if await is_retired(connection, self.wiring.code_version, claim.ref.activity):
+                return Outcome("retired")
+            raise Unknown
         event = event_of(stored, activity, self.wiring)
         tools = Tools(
             key=f"{event.key}:{activity.name}",
@@ -120,13 +122,6 @@ class Books:
         outcome = await activity.call([event], tools)
         await work.apply_writes(connection, tools.db.writes)
         return outcome
-
-    def _known(self, name: str) -> Activity | None:
-        """The activity; None if it is retired. Raises Unknown."""
-        activity = registry().get(name)
-        if activity is None and name not in self.retired:
-            raise Unknown
-        return activity
 
     async def _put_off(self, ref: Ref, wrong: Exception) -> list[Settlement] | None:
         """Notes a failed attempt, whose transaction is gone. None: it is to be tried again."""

@@ -1,6 +1,6 @@
 """The activities that serve the workflow itself: take, bookkeeping, settle, and the catch-all for lost names."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 from temporalio import activity as temporal
@@ -13,15 +13,15 @@ from activities._traced import sql
 from ledger import work
 from ledger.engine import reading
 from ledger.plan import Item, Job, Ref, Settlement
+from ledger.releases import is_retired
 
 
 class Machinery:
-    """Bound to one worker's wiring. `retired` are the names that an earlier release had and this one has not."""
+    """Bound to one worker's wiring."""
 
-    def __init__(self, wiring: Wiring, retired: Collection[str]) -> None:
+    def __init__(self, wiring: Wiring) -> None:
         self.wiring = wiring
-        self.retired = frozenset(retired)
-        self.books = Books(wiring, self.retired)
+        self.books = Books(wiring)
 
     @temporal.defn
     async def take(self, subject: str) -> list[Item]:
@@ -44,7 +44,10 @@ class Machinery:
         """Answers for names that no file has: retired at once, or awaited for an hour during a rolling deploy."""
         job: Job = temporal.payload_converter().from_payload(args[0].payload, Job)
         info = temporal.info()
-        if info.activity_type in self.retired:
+        # Asked anew each time: a release newer than this worker's may have brought the name back.
+        async with reading(self.wiring.engine) as connection:
+            retired = await is_retired(connection, self.wiring.code_version, info.activity_type)
+        if retired:
             return await self._settle(job.refs, "retired", {})
         if datetime.now(UTC) - info.scheduled_time > UNKNOWN_FOR:
             return await self._settle(job.refs, "failed", {"error": "no such activity"})

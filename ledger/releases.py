@@ -15,15 +15,17 @@ _NAMES = text("""
         >= (SELECT first_seen FROM releases WHERE version = a.version)
 """)
 _RETIRED = text("""
-    SELECT a.name FROM activity_names a JOIN releases r ON r.version = a.version
-     WHERE a.name <> ALL (CAST(:names AS text[]))
-       AND r.first_seen < (SELECT first_seen FROM releases WHERE version = :version)
+    SELECT EXISTS (SELECT 1 FROM activity_names a JOIN releases r ON r.version = a.version
+                    WHERE a.name = :name AND r.first_seen < (SELECT first_seen FROM releases WHERE version = :version))
 """)
 
 
-async def register(connection: AsyncConnection, version: str, names: Collection[str]) -> set[str]:
-    """Notes this release and its activities; gives the names that only earlier releases had."""
-    values = {"version": version, "names": sorted(names)}
+async def register(connection: AsyncConnection, version: str, names: Collection[str]) -> None:
+    """Notes this release and its activities."""
     await connection.execute(_RELEASE, {"version": version})
-    await connection.execute(_NAMES, values)
-    return set((await connection.execute(_RETIRED, values)).scalars())
+    await connection.execute(_NAMES, {"version": version, "names": sorted(names)})
+
+
+async def is_retired(connection: AsyncConnection, version: str, name: str) -> bool:
+    """Whether only releases earlier than this one have had a name that it has not, as far as is known by now."""
+    return bool((await connection.execute(_RETIRED, {"version": version, "name": name})).scalar())

@@ -142,14 +142,14 @@ async def assemble(settings: Settings, client: Client) -> AsyncGenerator[Parts]:
     traced = traces is not OFF
     calling = Outgoing if traced else httpx.AsyncClient
     try:
-        retired = await _register_patiently(engine, version)
+        await _register_patiently(engine, version)
         async with calling(timeout=_HTTP_TIMEOUT, follow_redirects=False) as http:
             platforms = {name: t.platform for name, t in settings.tenants.items() if t.platform}
             limit = Limit(settings.breaker.users, settings.breaker.window)
             wiring = Wiring(
                 engine, http, settings.activities, version, open_vault(settings).unseal, limit, platforms
             )
-            machinery = Machinery(wiring, retired)
+            machinery = Machinery(wiring)
             overseer = Overseer(engine, client, settings)
             watcher = Watcher(
                 engine, settings.tenants, settings.watch.interval, version, oversee=overseer.oversee
@@ -221,12 +221,13 @@ async def _release_first(client: Client, settings: Settings) -> None:
         await asyncio.sleep(0.5)
 
 
-async def _register_patiently(engine: Engine, version: str) -> set[str]:
+async def _register_patiently(engine: Engine, version: str) -> None:
     pause = 0.2
     while True:
         try:
             async with engine.begin() as connection:
-                return await register(connection, version, list(registry()))
+                await register(connection, version, list(registry()))
+            return
         except EngineErrors as wrong:
             log.warning("waiting for the store: %s", type(wrong).__name__)
         await asyncio.sleep(pause)

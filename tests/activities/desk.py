@@ -21,6 +21,7 @@ from activities._machinery import Machinery
 from ledger.engine import Pool, open_pool
 from ledger.plan import Job, Ref, Settlement
 from ledger.receive import Planned, plan_text, receive
+from ledger.releases import register
 from runtime.vault import Folder, Vault
 from settings import Store
 from tests.support import delivery, rows
@@ -65,9 +66,16 @@ class Desk:
         """One attempt by bind, as a worker makes it."""
         return await environment().run(bind(activity, self.wiring), job(*pieces))
 
-    async def keep_books(self, *pieces: Piece, retired: tuple[str, ...] = ()) -> list[Settlement]:
+    async def retire(self, *names: str) -> None:
+        """An earlier release than the worker's had these names."""
+        self.wiring = replace(self.wiring, code_version=f"running-{self.login}")
+        async with self.wiring.engine.begin() as connection:
+            await register(connection, f"older-{self.login}", names)
+            await register(connection, self.wiring.code_version, ())
+
+    async def keep_books(self, *pieces: Piece) -> list[Settlement]:
         """One attempt at bookkeeping."""
-        machinery = Machinery(self.wiring, retired)
+        machinery = Machinery(self.wiring)
         return await environment().run(machinery.bookkeeping, job(*pieces))
 
     async def work(self, piece: Piece) -> Mapping[str, Any]:

@@ -138,15 +138,16 @@ async def test_a_retired_name_ends_and_an_unknown_one_waits(
     retired, unknown, beside = await _store(desk, INK, TORN, PAPER)
     monkeypatch.delenv("HOOKLEDGER_ACTIVITIES")
     registry.cache_clear()
+    await desk.retire("ink", "paper")
     with pytest.raises(ApplicationError) as error:
-        await desk.keep_books(retired, unknown, beside, retired=("ink", "paper"))
+        await desk.keep_books(retired, unknown, beside)
     assert error.value.type == "Batch"
     assert await desk.outcomes(retired) == await desk.outcomes(beside) == ["retired"]
     with pytest.raises(ApplicationError) as error:
-        await desk.keep_books(unknown, retired=("ink", "paper"))
+        await desk.keep_books(unknown)
     assert (error.value.type, error.value.next_retry_delay) == ("Unknown", timedelta(seconds=30))
     assert "provisioning" not in all_said(error.value)
-    machinery = Machinery(desk.wiring, ())
+    machinery = Machinery(desk.wiring)
     env = environment(since=UNKNOWN_FOR + timedelta(seconds=1))
     [settlement] = await env.run(machinery.bookkeeping, job(unknown))
     assert (settlement.outcome, settlement.failed) == ("failed", True)

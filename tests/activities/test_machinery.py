@@ -19,7 +19,7 @@ from activities._machinery import Machinery
 from activities._registry import registry
 from ledger.plan import Settlement
 from ledger.receive import Planned, plan_text, receive
-from ledger.releases import register
+from ledger.releases import is_retired, register
 from ledger.work import claim
 from runtime.version import code_version
 from settings import Settings
@@ -38,15 +38,16 @@ def _nowhere(name: str) -> Activity:
     return activity(on=Hook.POST_PROVISION)(function)
 
 
-async def _lost(desk: Desk, piece: Piece, *retired: str, since: timedelta = timedelta(0)) -> list[Settlement]:
-    machinery = Machinery(desk.wiring, retired)
+async def _lost(desk: Desk, piece: Piece, since: timedelta = timedelta(0)) -> list[Settlement]:
+    machinery = Machinery(desk.wiring)
     argument = RawValue(PayloadConverter.default.to_payload(job(piece)))
     return await environment(piece.ref.activity, since).run(machinery.lost, [argument])
 
 
 async def test_a_retired_name_ends_at_once(desk: Desk) -> None:
     [piece] = await desk.store(_nowhere("gone"))
-    [settlement] = await _lost(desk, piece, "gone")
+    await desk.retire("gone")
+    [settlement] = await _lost(desk, piece)
     assert (settlement.outcome, settlement.failed) == ("retired", False)
     assert await desk.outcomes(piece) == ["retired"]
 
@@ -55,7 +56,7 @@ async def test_an_unknown_name_waits_and_tells_nothing(desk: Desk) -> None:
     [piece] = await desk.store(_nowhere("coming"))
     for since in (timedelta(0), UNKNOWN_FOR - timedelta(minutes=1)):
         with pytest.raises(ApplicationError) as error:
-            await _lost(desk, piece, "gone", since=since)
+            await _lost(desk, piece, since=since)
         assert (error.value.type, error.value.non_retryable) == ("Unknown", False)
         assert error.value.next_retry_delay == timedelta(seconds=30)
         assert not any(name in all_said(error.value) for name in [*registry(), "gone"])
@@ -73,7 +74,7 @@ async def test_what_bind_could_not_see(desk: Desk, engine: AsyncEngine) -> None:
     [piece] = await desk.store(_nowhere("dies"))
     async with engine.begin() as connection:
         await claim(connection, [piece.ref], 30)
-    machinery = Machinery(desk.wiring, ())
+    machinery = Machinery(desk.wiring)
     [settlement] = await environment().run(machinery.settle, job(piece), "timed out", False)
     [entry] = await desk.entries(piece)
     assert (settlement.outcome, settlement.entry, settlement.failed) == ("failed", entry["id"], True)
@@ -91,12 +92,26 @@ async def test_which_names_are_retired(engine: AsyncEngine) -> None:
 
     async def registered(version: str, *names: str) -> set[str]:
         async with engine.begin() as connection:
-            return {n for n in await register(connection, version, names) if tag in n}
+            await register(connection, version, names)
+            return {
+                n for n in (dropped, brought) if n not in names and await is_retired(connection, version, n)
+            }
 
     assert await registered(old, "change", dropped) == set()
     assert await registered(new, "change", brought) == {dropped}
     assert await registered(old, "change", dropped) == set()
     assert await registered(new, "change", brought) == {dropped}
+
+
+async def test_a_name_that_a_newer_release_brings_back_waits_for_it(desk: Desk) -> None:
+    """Else an older worker would bury its work while both releases run."""
+    [piece] = await desk.store(_nowhere("back"))
+    await desk.retire("back")
+    async with desk.wiring.engine.begin() as connection:
+        await register(connection, f"newer-{desk.login}", ["back"])
+    with pytest.raises(ApplicationError) as error:
+        await _lost(desk, piece)
+    assert error.value.type == "Unknown"
 
 
 async def test_through_a_worker(
