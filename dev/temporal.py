@@ -63,13 +63,15 @@ def start(
     retention_days: int = 30,
     search_attributes: Mapping[str, str],
     dynamic: Mapping[str, str] | None = None,
+    gives_way: bool = True,
 ) -> TemporalServer:
     """Starts `temporal server start-dev` and waits until the namespace is as asked, on a second start too.
 
     With `directory` the data is kept in `directory`/temporal/temporal.db and the log in `directory`/logs, else in
     memory. Without `port` a free one is taken, without `ui_port` there is no UI. `search_attributes` are name: type;
-    `dynamic` is Temporal's dynamic configuration, values as JSON. The server ends with the calling thread (see
-    `processes.spawn`). Raises StackError.
+    `dynamic` is Temporal's dynamic configuration, values as JSON. It gives way to an api on this machine, unless told not
+    to: what an api is to ring for stands in the store. The server ends with the calling thread (see `processes.spawn`).
+    Raises StackError.
     """
     for wanted in (port, ui_port):
         if wanted is not None and not processes.is_free(wanted):
@@ -84,8 +86,7 @@ def start(
         tries += 1
         address = f"127.0.0.1:{port or processes.free_port()}"
         command = _command(address, ui_port, namespace, dynamic or {}, database, search_attributes)
-        # Nobody waits for it: what an api is to ring for stands in the store.
-        process = processes.spawn(command, log=log, env=_ENVIRONMENT, gives_way=True)
+        process = processes.spawn(command, log=log, env=_ENVIRONMENT, gives_way=gives_way)
         server = TemporalServer(address, namespace, ui_url, log, process, kept=directory is not None)
         try:
             _wait_until_ready(server, database)

@@ -41,6 +41,7 @@ def pytest_configure(config: pytest.Config) -> None:
         None,
         search_attributes=SEARCH_ATTRIBUTES,
         dynamic={"frontend.WorkflowTimeSkippingEnabled": "true"},
+        gives_way=False,  # tests wait for it, in processes of another session
     )
     config.stash[_STOPS] = [server.stop, pg.stop, partial(shutil.rmtree, directory, ignore_errors=True)]
     template = pg.database(TEMPLATE)

@@ -40,8 +40,8 @@ needs_autogroups = pytest.mark.skipif(
 def test_a_child_that_gives_way_does_so_with_its_session(tmp_path: Path) -> None:
     child = processes.spawn(_SLEEPS, log=tmp_path / "log", env=dict(os.environ), gives_way=True)
     try:
-        assert os.getpriority(os.PRIO_PROCESS, child.pid) == os.getpriority(os.PRIO_PROCESS, 0) + 10
-        assert _niceness(child.pid) == 10
+        assert os.getpriority(os.PRIO_PROCESS, child.pid) == os.getpriority(os.PRIO_PROCESS, 0) + 5
+        assert _niceness(child.pid) == 5
     finally:
         processes.kill(child)
 
@@ -65,13 +65,13 @@ def test_only_who_leads_a_session_changes_it(leads: bool) -> None:
         command, cwd=_ROOT, capture_output=True, text=True, check=True, start_new_session=leads
     )
     own, session = map(int, done.stdout.split())
-    assert own == os.getpriority(os.PRIO_PROCESS, 0) + 10
-    assert session == (10 if leads else before)
+    assert own == os.getpriority(os.PRIO_PROCESS, 0) + 5
+    assert session == (5 if leads else before)
 
 
 @needs_autogroups
 @pytest.mark.parametrize(
-    ("first", "then", "session"), [("give_way", "close_memory", 10), ("close_memory", "give_way", 0)]
+    ("first", "then", "session"), [("give_way", "close_memory", 5), ("close_memory", "give_way", 0)]
 )
 def test_it_goes_before_the_process_is_closed(first: str, then: str, session: int) -> None:
     """The second row shows why: without root, a closed process does not even change itself."""
@@ -127,7 +127,7 @@ def test_it_is_tried_again_when_the_kernel_took_another_one_just_now(
     monkeypatch.setattr("os.write", write)
     monkeypatch.setattr("time.sleep", rests.append)
     giving_way.give_way()
-    assert (tries, rests) == ([b"10"] * 3, [0.1] * 2)
+    assert (tries, rests) == ([b"5"] * 3, [0.1] * 2)
 
 
 @pytest.mark.usefixtures("as_leader")
@@ -137,5 +137,5 @@ def test_a_kernel_that_groups_nothing_is_no_failure(monkeypatch: pytest.MonkeyPa
 
 
 def _niceness(pid: int) -> int:
-    """Of the session's group: its file says `/autogroup-17 nice 10`."""
+    """Of the session's group: its file says `/autogroup-17 nice 5`."""
     return int(Path(f"/proc/{pid}/autogroup").read_text("ascii").split()[-1])
