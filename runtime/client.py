@@ -52,9 +52,9 @@ def measured_runtime(metrics: Metrics) -> Runtime | None:
         return None
 
 
-def identity(name: str) -> str:
-    """How a process of ours is known in histories: `hookledger api 4711@host`."""
-    return f"{OURS}{name} {os.getpid()}@{socket.gethostname()}"
+def identity(name: str, pid: int | None = None) -> str:
+    """How a process of ours, this one if not another on this host, is known in histories: `hookledger api 4711@host`."""
+    return f"{OURS}{name} {os.getpid() if pid is None else pid}@{socket.gethostname()}"
 
 
 class Hush(Interceptor):

@@ -1,21 +1,22 @@
 """The health checks of api, query and worker."""
 
+import asyncio
 import http.server
 import os
 import socket
 import threading
-import uuid
 from collections.abc import Generator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from temporalio import workflow
-from temporalio.client import Client
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
-from deploy import ready
-from deploy.polling import heard
+from deploy import polling, ready
+from runtime.client import connect
+from settings import Settings
+from tests.support import Servers
 
 
 class _Api(http.server.BaseHTTPRequestHandler):
@@ -64,14 +65,25 @@ class _Nothing:
         pass
 
 
-async def test_worker_is_heard_by_the_name_that_the_sdk_gives_it(client: Client) -> None:
-    task_queue = f"deploy-{uuid.uuid4().hex[:8]}"
-    identity = f"{os.getpid()}@{socket.gethostname()}"
-    assert await heard(identity, task_queue) is None
-    runner = UnsandboxedWorkflowRunner()
+async def test_worker_is_heard_by_the_name_that_it_gives_itself(
+    settings: Settings, servers: Servers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task_queue = settings.temporal.task_queue
+    monkeypatch.setenv("HOOKLEDGER_CONFIG", str(tmp_path / "hookledger.toml"))
+    monkeypatch.setenv("TEMPORAL_ADDRESS", servers.temporal)
+    assert await asyncio.to_thread(polling.main, os.getpid()) == 1
+    client, runner = await connect(lazy=False, name="worker"), UnsandboxedWorkflowRunner()
     async with Worker(client, task_queue=task_queue, workflows=[_Nothing], workflow_runner=runner):
         await client.execute_workflow(_Nothing.run, id=task_queue, task_queue=task_queue)
-        last = await heard(identity, task_queue)
-    assert last is not None
-    assert abs(datetime.now(UTC) - last) < timedelta(minutes=1)
-    assert await heard(f"1@{uuid.uuid4().hex}", task_queue) is None
+        assert await asyncio.to_thread(polling.main, os.getpid()) == 0
+        assert await asyncio.to_thread(polling.main, os.getpid() + 1) == 1, "another worker polls"
+
+
+@pytest.mark.usefixtures("settings")
+async def test_a_poll_of_long_ago_is_none(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    async def long_ago(*_: str) -> datetime:
+        return datetime.now(UTC) - timedelta(minutes=3)
+
+    monkeypatch.setenv("HOOKLEDGER_CONFIG", str(tmp_path / "hookledger.toml"))
+    monkeypatch.setattr(polling, "heard", long_ago)
+    assert await asyncio.to_thread(polling.main) == 1
