@@ -48,6 +48,9 @@ def simulate(
     deadline: Annotated[float, typer.Option(help="Slower answers break the contract; 0: no limit.")] = 2.0,
     timeout: Annotated[float, typer.Option(help="Seconds after which the platform hangs up.")] = 10.0,
     answer_shape: Annotated[str, typer.Option(help="What a passed validate answers.")] = "data",
+    shadow: Annotated[
+        bool, typer.Option("--shadow", help="The tenant's rules are in shadow: they refuse nobody.")
+    ] = False,
     serve_platform: Annotated[
         int | None,
         typer.Option(
@@ -84,6 +87,7 @@ def simulate(
             deadline=deadline,
             timeout=timeout,
             answer_shape=_shape(answer_shape),
+            shadow=shadow,
         )
         report = _run(options, quiet=as_json)
     except (OptionsError, CannotPlayError) as reason:

@@ -50,6 +50,8 @@ class Options:
     """After this the platform of this run hangs up."""
     answer_shape: Shape = "data"
     """What a passed validate answers: the tenant's `answer_shape`."""
+    shadow: bool = False
+    """The tenant's rules are in shadow: nobody is refused, two rivals for one mobile both pass."""
 
     def __post_init__(self) -> None:
         _need(bool(self.secret), "the secret is empty")

@@ -94,14 +94,16 @@ class Platform:
             )
 
     async def _rivalry(self) -> None:
-        """Two people ask for one mobile at once: one is let through and created, one is refused."""
+        """Two people ask for one mobile at once: one is let through and created, one is refused, or in shadow neither."""
         asked = [validate(rival) for rival in rivals(self._options.seed)]
         answers = await asyncio.gather(*(self._send(step, "rival") for step in asked))
         codes = [refusal(answer) if answer is not None and answer.status == 200 else "" for answer in answers]
         refused, passed = codes.count(_MOBILE_TAKEN), codes.count(None)
-        if refused + passed == 2 and refused != 1:
-            got = "both refused" if refused else "both passed"
-            flaw = Flaw(f"one of two rivals for one mobile refused as {_MOBILE_TAKEN}", got)
+        due = 0 if self._options.shadow else 1
+        if refused + passed == 2 and refused != due:
+            got = ("both passed", "one refused", "both refused")[refused]
+            wanted = f"one of two rivals for one mobile refused as {_MOBILE_TAKEN}"
+            flaw = Flaw(wanted if due else "no rival refused in shadow", got)
             self._courier.breach("validateUser", flaw)
         if passed == 1:
             winner = rivals(self._options.seed)[codes.index(None)]

@@ -202,6 +202,14 @@ async def test_refusing_both_rivals_is_found() -> None:
     assert [breach.got for breach in report.breaches] == ["both refused"]
 
 
+async def test_in_shadow_both_rivals_pass() -> None:
+    assert (await run(Receiver(unique=("login", "email")), shadow=True)).clean
+    report = await run(Receiver(), shadow=True)
+    assert [(breach.expected, breach.got) for breach in report.breaches] == [
+        ("no rival refused in shadow", "one refused")
+    ]
+
+
 async def test_a_late_answer_is_found() -> None:
     receiver = Receiver()
     receiver.delay["rundeprovision"] = 0.15
