@@ -70,6 +70,8 @@ async def run_worker(settings: Settings) -> int:
     """
     stop, wrong = stop_event(), ""
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    if not await _registered(stop, settings):
+        return 0
     runtime = measured_runtime(settings.metrics)
     client = await connect_patiently(stop, runtime)
     if client is None:
@@ -142,7 +144,6 @@ async def assemble(settings: Settings, client: Client) -> AsyncGenerator[Parts]:
     traced = traces is not OFF
     calling = Outgoing if traced else httpx.AsyncClient
     try:
-        await _register_patiently(engine, version)
         async with calling(timeout=_HTTP_TIMEOUT, follow_redirects=False) as http:
             platforms = {name: t.platform for name, t in settings.tenants.items() if t.platform}
             limit = Limit(settings.breaker.users, settings.breaker.window)
@@ -221,14 +222,26 @@ async def _release_first(client: Client, settings: Settings) -> None:
         await asyncio.sleep(0.5)
 
 
-async def _register_patiently(engine: Engine, version: str) -> None:
-    pause = 0.2
-    while True:
-        try:
-            async with engine.begin() as connection:
-                await register(connection, version, list(registry()))
-            return
-        except EngineErrors as wrong:
-            log.warning("waiting for the store: %s", type(wrong).__name__)
-        await asyncio.sleep(pause)
-        pause = min(pause * 2, 5.0)
+async def _registered(stop: asyncio.Event, settings: Settings) -> bool:
+    """Notes this release and what it has, as soon as the store is there. False if told to stop before.
+
+    Before Temporal is waited for: of two releases that is the newer one which the store saw later.
+    """
+    engine, version, pause = (
+        connect_store(settings.store, "hookledger worker"),
+        code_version(tuple(registry())),
+        0.2,
+    )
+    try:
+        while not stop.is_set():
+            try:
+                async with engine.begin() as connection:
+                    await register(connection, version, list(registry()))
+                return True
+            except EngineErrors as wrong:
+                log.warning("waiting for the store: %s", type(wrong).__name__)
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, 5.0)
+    finally:
+        await engine.dispose()
+    return False

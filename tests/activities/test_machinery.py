@@ -121,6 +121,7 @@ async def test_through_a_worker(
     gone, coming = _nowhere(f"gone_{tag}"), _nowhere(f"coming_{tag}")
     async with engine.begin() as connection:
         await register(connection, f"older-{tag}", [gone.name])
+        await register(connection, f"running-{tag}", [])
     monkeypatch.setenv("HOOKLEDGER_VERSION", f"running-{tag}")
     code_version.cache_clear()
     try:

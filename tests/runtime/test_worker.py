@@ -8,8 +8,10 @@ import pytest
 from temporalio.bridge.worker import Worker as Bridge
 from temporalio.client import Client
 
+from ledger.engine import Pool
 from runtime import worker
 from runtime.attributes import SEARCH_ATTRIBUTES
+from runtime.version import code_version
 from settings import Settings
 from tests.support import Servers
 
@@ -87,3 +89,41 @@ async def test_another_failure_of_the_library_ends_it(
 ) -> None:
     with pytest.raises(RuntimeError, match="another"):
         await _run(settings, servers, monkeypatch, RuntimeError("another"))
+
+
+async def test_a_release_is_noted_before_temporal_is_there(
+    settings: Settings, pool: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else the next release, started when Temporal is back, could be taken for the older one."""
+    version = f"early-{uuid.uuid4().hex[:8]}"
+    monkeypatch.setenv("TEMPORAL_ADDRESS", "127.0.0.1:1")
+    monkeypatch.setenv("HOOKLEDGER_VERSION", version)
+    code_version.cache_clear()
+    stop = asyncio.Event()
+    monkeypatch.setattr(worker, "stop_event", lambda: stop)
+    running = asyncio.create_task(worker.run_worker(settings))
+    noted = 0
+    try:
+        for _ in range(200):
+            if noted := await pool.fetchval("SELECT count(*) FROM releases WHERE version = $1", version):
+                break
+            await asyncio.sleep(0.05)
+        assert noted == 1
+    finally:
+        stop.set()
+        code_version.cache_clear()
+    assert await asyncio.wait_for(running, 20) == 0
+
+
+async def test_a_worker_that_waits_for_the_store_stops_when_told(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = "postgresql://nobody@127.0.0.1:1/nothing"
+    stop = asyncio.Event()
+    monkeypatch.setattr(worker, "stop_event", lambda: stop)
+    away = settings.model_copy(update={"store": settings.store.model_copy(update={"url": url})})
+    running = asyncio.create_task(worker.run_worker(away))
+    await asyncio.sleep(0.5)
+    assert not running.done()
+    stop.set()
+    assert await asyncio.wait_for(running, 20) == 0
