@@ -227,7 +227,8 @@ async def test_it_is_refused_while_a_worker_serves(
     settings: Settings, client: Client, tmp_path: Path
 ) -> None:
     async with lifecycle(settings, client) as person:
-        await person.store("badge")
+        await person.send("badge")
+        await person.until(person.outcomes)
         assert "still uses the store" in (await command(tmp_path, "restored")).stdout
         refused = await command(tmp_path, "restored", "--yes", "--reason", "a test")
         assert refused.exit_code == 2
