@@ -1,5 +1,6 @@
 """Temporal's start when the machine is in its way."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -31,6 +32,7 @@ def test_a_crash_while_it_starts_is_tried_again(tmp_path: Path, monkeypatch: pyt
     command = crashing(tmp_path, times=2)
     monkeypatch.setattr(temporal, "binary", lambda: str(command))
     with temporal.start(tmp_path, search_attributes={"Colour": "Keyword"}) as server:
+        assert os.getpriority(os.PRIO_PROCESS, server.process.pid) > os.getpriority(os.PRIO_PROCESS, 0)
         assert server.process.poll() is None
     assert (tmp_path / "starts").read_text().count(".") == 3
 

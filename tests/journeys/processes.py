@@ -42,7 +42,7 @@ class Journey:
     def begin(cls, home: Path, store: Store, activities: str = "") -> Self:
         """Starts Temporal; api and worker are started by name."""
         settings = write_configuration(home, store, _SWEEP)
-        server = temporal.start(home / "t", search_attributes=SEARCH_ATTRIBUTES)
+        server = temporal.start(home / "t", search_attributes=SEARCH_ATTRIBUTES, gives_way=False)
         return cls(home, settings, store, server, free_port(), activities)
 
     @property
