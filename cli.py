@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -43,6 +44,7 @@ app.add_typer(develop)
 app.add_typer(new, name="new", rich_help_panel=_DEVELOP)
 
 
+Serve = Callable[[configuration.Settings, str | None, int | None], None]
 Host = Annotated[str | None, typer.Option(help="Address to listen on.")]
 Port = Annotated[int | None, typer.Option(help="Port to listen on.")]
 Certificate = Annotated[Path | None, typer.Option(help="PEM file, for https.", exists=True)]
@@ -55,6 +57,13 @@ def _tls(certificate: Path | None, key: Path | None) -> configuration.Tls | None
     if (certificate is None) is not (key is None):
         stop("--certificate and --key: give both, or neither")
     return configuration.Tls(certificate=certificate, key=key) if certificate and key else None
+
+
+def _listen(serve: Serve, settings: configuration.Settings, host: str | None, port: int | None) -> None:
+    try:
+        serve(settings, host, port)
+    except configuration.ConfigError as wrong:
+        stop(str(wrong))
 
 
 @app.command(rich_help_panel=_RUN)
@@ -71,7 +80,7 @@ def api(
     if tls := _tls(certificate, key):
         settings = settings.model_copy(update={"api": settings.api.model_copy(update={"tls": tls})})
     start_logging()
-    serve(settings, host, port)
+    _listen(serve, settings, host, port)
 
 
 @app.command(rich_help_panel=_RUN)
@@ -99,7 +108,7 @@ def query(
             update={"query": settings.query.model_copy(update={"console": console})}
         )
     start_logging()
-    serve(settings, host, port)
+    _listen(serve, settings, host, port)
 
 
 @app.command(rich_help_panel=_RUN)

@@ -16,7 +16,7 @@ from api.handshakes import Handshakes
 from api.patience import Bounded
 from runtime.erasures import Lacking, ListBroken, may_serve, until_compared
 from runtime.shutdown import leave, stop_event
-from settings import Settings, Tls
+from settings import ConfigError, Settings, Tls
 
 log = logging.getLogger(__name__)
 
@@ -50,7 +50,7 @@ class Server(uvicorn.Server):
 def configured(
     app: ASGIApp, listener: Listener, host: str | None = None, port: int | None = None
 ) -> uvicorn.Config:
-    """How it listens; `host` and `port` go before what is configured."""
+    """How it listens; `host` and `port` go before what is configured. Raises ConfigError."""
     return uvicorn.Config(
         app,
         host=host or listener.host,
@@ -74,15 +74,22 @@ def _protocol(tls: Tls | None) -> Any:
     """What uvicorn makes connections by; TLS is not left to it, as it bounds no handshake."""
     if tls is None:
         return Bounded
-    context = create_ssl_context(
-        tls.certificate,
-        tls.key,
-        password=None,
-        ssl_version=ssl.PROTOCOL_TLS_SERVER,
-        cert_reqs=ssl.CERT_REQUIRED if tls.client_ca else ssl.CERT_NONE,
-        ca_certs=tls.client_ca,
-        ciphers=None,
-    )
+    try:
+        context = create_ssl_context(
+            tls.certificate,
+            tls.key,
+            password=None,
+            ssl_version=ssl.PROTOCOL_TLS_SERVER,
+            cert_reqs=ssl.CERT_REQUIRED if tls.client_ca else ssl.CERT_NONE,
+            ca_certs=tls.client_ca,
+            ciphers=None,
+        )
+    except OSError as wrong:  # an ssl.SSLError is one
+        files = " and ".join(str(file) for file in (tls.certificate, tls.key, tls.client_ca) if file)
+        raise ConfigError(
+            f"tls: {files} cannot be used ({wrong.strerror}): give a certificate in PEM, its own key without a"
+            " passphrase, and files that this process may read"
+        ) from None
     return Handshakes(context, Bounded)
 
 

@@ -2,7 +2,10 @@
 
 import asyncio
 import datetime as dt
+import os
 import ssl
+import subprocess
+import sys
 from collections.abc import AsyncGenerator
 from pathlib import Path
 
@@ -13,13 +16,17 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
+from starlette.applications import Starlette
 
 from api import patience
+from api.listening import configured
 from ledger.engine import Pool
-from settings import Settings, Store, Tls
+from settings import Api, ConfigError, Settings, Store, Tls
 from settings.addresses import is_listed
 from tests.api.edge import Edge, configure, listen, written
 from tests.support import Servers
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
@@ -175,6 +182,43 @@ async def test_who_never_ends_a_head_is_hung_up_on_and_others_are_answered(
         assert all(end == b"" or isinstance(end, ConnectionError) for end in ends)
         for _, writer in idle:
             writer.close()
+
+
+@pytest.mark.parametrize("which", ["no PEM", "another key", "no CA"])
+def test_a_certificate_that_cannot_be_used_is_named_with_what_to_do(tmp_path: Path, which: str) -> None:
+    authority = Authority(tmp_path, "ours")
+    (certificate, key), (_, another) = authority.issue("localhost"), authority.issue("other")
+    (nothing := tmp_path / "nothing.pem").write_text("nothing")
+    tls = {
+        "no PEM": Tls(certificate=nothing, key=key),
+        "another key": Tls(certificate=certificate, key=another),
+        "no CA": Tls(certificate=certificate, key=key, client_ca=nothing),
+    }[which]
+    with pytest.raises(ConfigError) as error:
+        configured(Starlette(), Api(tls=tls))
+    said = str(error.value)
+    assert all(str(file) in said for file in (tls.certificate, tls.key, tls.client_ca) if file)
+    assert "give a certificate in PEM, its own key" in said
+    assert "BEGIN" not in said
+
+
+def test_the_command_says_it_in_words(tmp_path: Path, store: Store) -> None:
+    configure(tmp_path, store)
+    (nothing := tmp_path / "nothing.pem").write_text("nothing")
+    command = [
+        sys.executable,
+        str(ROOT / "cli.py"),
+        "api",
+        "--certificate",
+        str(nothing),
+        "--key",
+        str(nothing),
+    ]
+    environment = os.environ | {"HOOKLEDGER_CONFIG": str(tmp_path / "hookledger.toml")}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 2
+    assert "cannot be used" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_an_address_that_is_none_is_refused_at_the_start(tmp_path: Path, store: Store) -> None:
