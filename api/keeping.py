@@ -38,7 +38,7 @@ class Keeping:
             return
         tenant, names = heard.caller.tenant, _names(heard)
         # It may be another process that records: there is nothing here to be woken by.
-        while self.spool.waits and self.spool.waits_for(tenant, *names):  # noqa: ASYNC110
+        while self.spool.waits and self.spool.waits_for(tenant, *names):  # noqa: ASYNC110 - see above
             await asyncio.sleep(_LOOK)
 
     async def event(self, heard: Heard, event: Event) -> None:

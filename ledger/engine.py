@@ -1,7 +1,7 @@
 """The store's connections: one SQLAlchemy engine per process, and a bare pool for the answer path."""
 
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, Protocol, cast
 
@@ -15,6 +15,9 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from ledger.walls import EVERYTHING, NOTHING, SETTING, seeing, seen
 from settings import Store
+
+_DRIVER: Any = asyncpg
+"""It has no types of its own."""
 
 Connection = AsyncConnection
 Engine = AsyncEngine
@@ -182,8 +185,7 @@ async def open_pool(store: Store, name: str, *, read_only: bool = False, walled:
     `within` a tenant, or to functions of the store that name one themselves.
     """
     only = {"default_transaction_read_only": "on"} if read_only else {}
-    create: Callable[..., Awaitable[Pool]] = getattr(asyncpg, "create_pool")  # noqa: B009
-    return await create(
+    return await _DRIVER.create_pool(
         store.url,
         min_size=0,
         max_size=store.pool_size,
@@ -208,11 +210,10 @@ async def within(pool: Pool, *tenants: str) -> AsyncGenerator[Session]:
 async def connect_alone(store: Store, name: str, statement_timeout: float) -> Any:
     """A bare connection for a long job, with the pool's plans. Its chunks do not wait for the disk: they are all
     there or the last few are not, and the job says when it wants to be sure."""
-    connect_: Callable[..., Awaitable[Any]] = getattr(asyncpg, "connect")  # noqa: B009
     settings = (
         _server_settings(name, statement_timeout, EVERYTHING) | _ONE_PLAN | {"synchronous_commit": "off"}
     )
-    connection = await connect_(store.url, timeout=5, server_settings=settings)
+    connection = await _DRIVER.connect(store.url, timeout=5, server_settings=settings)
     await _json_as_text(connection)
     return connection
 
@@ -226,9 +227,10 @@ async def connect_to_read(store: Store, name: str, *, by_key: bool = False, tena
 
     `by_key` as in `connect`. Its commits wait for the disk. It shows these `tenants` only.
     """
-    connect_: Callable[..., Awaitable[Any]] = getattr(asyncpg, "connect")  # noqa: B009
     settings = _server_settings(name, 0, tenants) | _AS_SEALED | (_BY_KEY if by_key else {"jit": "off"})
-    return await connect_(store.url, timeout=5, server_settings=settings | {"synchronous_commit": "on"})
+    return await _DRIVER.connect(
+        store.url, timeout=5, server_settings=settings | {"synchronous_commit": "on"}
+    )
 
 
 async def _json_as_text(connection: Any) -> None:

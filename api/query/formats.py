@@ -92,7 +92,7 @@ class Stream(Response):
         self._columns = columns
         self._opening = opening
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - of ASGI
         async with self._opening as coming:
             rows = await anext(coming.batches, None)
             if coming.report.receipt is not None:

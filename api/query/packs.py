@@ -69,7 +69,7 @@ class _Packed(Response):
         self._making = making
         self._exports = exports
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - of ASGI
         begun = False
 
         async def write(data: bytes) -> None:

@@ -16,7 +16,7 @@ REMOVALS = "Deprovision rule: choose Hook Rule as its basis"
 
 _PROVISIONING = frozenset({"preProvision", "postProvision"})
 _PROBES = frozenset({"test", "unknown", "degraded", OPERATOR})
-_TOKEN = "tenants.{tenant}.token"  # noqa: S105
+_TOKEN = "tenants.{tenant}.token"  # noqa: S105 - where it is configured
 _REMEDIES = {
     "bad_signature": "Make both sides the same: Secret on the platform's screen, and the text behind "
     f"{_TOKEN}.keys. Where the words above name an encoding or white space, change just that.",

@@ -108,7 +108,7 @@ async def look_at_query(query: Query) -> Check:
 
 async def _look_at(name: str, at: Api | Query, path: str, command: str) -> Check:
     scheme = "https" if at.tls else "http"
-    host = {"0.0.0.0": "127.0.0.1", "::": "[::1]", "::1": "[::1]"}.get(at.host, at.host)  # noqa: S104
+    host = {"0.0.0.0": "127.0.0.1", "::": "[::1]", "::1": "[::1]"}.get(at.host, at.host)  # noqa: S104 - asked, not bound
     shown = f"{scheme}://{at.host}:{at.port}{path}"
     try:
         # Its certificate names the address that callers use, which need not be this one.
