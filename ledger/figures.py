@@ -18,7 +18,7 @@ class Figures:
     oldest: float
     lanes_held: int
     checkpoint_age: float | None
-    """None before the first."""
+    """Before the first, since the first entry; None where there is none."""
     unsealed: int
     erasures_due: int
     vault: int
@@ -61,7 +61,9 @@ _FIGURES = f"""
            coalesce(extract(epoch FROM clock_timestamp() - min(oldest))::float8, 0),
            (SELECT count(DISTINCT (subject, lane))
               FROM (SELECT subject, lane FROM work w WHERE state = 'held' AND {STILL_OPEN} LIMIT $1) AS h),
-           (SELECT extract(epoch FROM clock_timestamp() - at)::float8 FROM checkpoints ORDER BY number DESC LIMIT 1),
+           extract(epoch FROM clock_timestamp() - coalesce(
+               (SELECT at FROM checkpoints ORDER BY number DESC LIMIT 1),
+               (SELECT at FROM entries ORDER BY id LIMIT 1)))::float8,
            (SELECT count(*) FROM (SELECT 1 FROM unsealed LIMIT $1) AS u),
            (SELECT count(*) FROM erasures_due WHERE ended_at IS NULL AND due <= clock_timestamp()),
            (SELECT count(*) FROM (SELECT 1 FROM vault LIMIT $1) AS v),

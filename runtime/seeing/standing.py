@@ -100,7 +100,7 @@ class Standing:
             ("lanes_held", "Lanes of people that stand still behind held work.", figures.lanes_held),
             (
                 "checkpoint_age_seconds",
-                "Since the ledger was last sealed; NaN before the first time.",
+                "Since the ledger was last sealed, at first since its first entry; NaN while it is empty.",
                 figures.checkpoint_age,
             ),
             ("unsealed_entries", "Entries under no checkpoint yet.", figures.unsealed),
