@@ -103,11 +103,11 @@ def _tell(running: Stack, told: Told, seed: Sentinel) -> list[Place]:
 
 
 def _settle(running: Stack, within: float = 90.0) -> None:
-    """Waits until everything has settled or failed, and looks whether all that was to fail has."""
+    """Waits until the spool is empty and everything has settled or failed, and looks whether all that was to fail has."""
     until = time.monotonic() + within
-    while "open: 0" not in running.postgres.sql(_OPEN, running.database.name):
+    while places.spools(running) or "open: 0" not in running.postgres.sql(_OPEN, running.database.name):
         if time.monotonic() > until:
-            raise ScanError(f"work was still open after {within:.0f} s; see {running.home}/logs/worker.log")
+            raise ScanError(f"something still waited after {within:.0f} s; see {running.home}/logs")
         time.sleep(0.5)
     check_endings(running)
 

@@ -37,6 +37,11 @@ def while_away(stack: Stack) -> list[Place]:
     return [Place("spool", path.name, path.read_bytes()) for path in files]
 
 
+def spools(stack: Stack) -> bool:
+    """Whether the api's disk holds something that the store has not got yet."""
+    return any((stack.home / "spool").glob("journal-*"))
+
+
 def processes(stack: Stack) -> Iterator[Place]:
     """Arguments and environment of everything that runs."""
     ours = [*stack.running.values(), stack.temporal.process]
