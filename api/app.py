@@ -22,6 +22,7 @@ from api.health import live, ready
 from api.measured import Measured
 from api.problems import Problem, respond
 from api.receive import Receiver
+from api.replaying import SIDE_BY_SIDE
 from api.routes import HookPaths, add_hooks
 from hooks.hook import Hook
 from ledger.engine import open_pool
@@ -43,6 +44,12 @@ _DESCRIPTION = (
     "Receives the webhooks of the Cymmetri Identity Platform. Every call carries its token as a bearer."
 )
 
+_BESIDE = SIDE_BY_SIDE + 1
+"""Connections for what goes on beside the answers: recording what was spooled, notes, what rules ask for, health.
+
+Callers hand theirs on to each other: while enough of them come, nobody else would ever get one.
+"""
+
 
 def make_app(settings: Settings) -> HookPaths:
     """The application, not yet started. Starting needs neither store nor Temporal: it takes hooks once the store is there."""
@@ -51,6 +58,9 @@ def make_app(settings: Settings) -> HookPaths:
     async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
         client = await connect(lazy=True, name="api")
         pool = await open_pool(settings.store, "hookledger api", walled=True)
+        beside = await open_pool(
+            settings.store.model_copy(update={"pool_size": _BESIDE}), "hookledger api", walled=True
+        )
         version = code_version(tuple(registry()))
         traces = open_traces(settings.traces, "api", version)
         bell = Bell(client, settings.bell, settings.temporal, traces)
@@ -58,7 +68,7 @@ def make_app(settings: Settings) -> HookPaths:
         verifier = Verifier(settings.tenants, fingerprint_key=settings.fingerprint_key, skew=meters.token_age)
         planner = Planner(settings.activities)
         tools = DecisionTools(httpx.AsyncClient(timeout=settings.api.deadline, follow_redirects=False))
-        app.state.pool = pool
+        app.state.beside = beside
         spool = open_spool(settings)
         vault = open_vault(settings)
         await begin(settings, vault, "api")
@@ -76,12 +86,12 @@ def make_app(settings: Settings) -> HookPaths:
             meters,
             traces,
         )
-        background = Background(receiver, bell, pool)
+        background = Background(receiver, bell, beside)
         notes, keys = asyncio.create_task(background.run()), asyncio.create_task(keep_keys(vault))
         # What was loaded stays for good: looking through it for garbage would hold answers up for 0.1 s at a time.
         gc.collect()
         gc.freeze()
-        measured = Measured(receiver, bell, pool)
+        measured = Measured(receiver, bell, pool, beside)
         try:
             async with watched(settings.metrics, "api", version, meters, measured):
                 yield
@@ -97,7 +107,7 @@ def make_app(settings: Settings) -> HookPaths:
             await verifier.close()
             await tools.http.aclose()
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(pool.close(), 5)
+                await asyncio.wait_for(asyncio.gather(pool.close(), beside.close()), 5)
             await traces.close()
 
     app = FastAPI(
@@ -111,7 +121,7 @@ def make_app(settings: Settings) -> HookPaths:
     )
     app.add_api_route("/health/live", live, include_in_schema=False)
     app.add_api_route("/health/ready", ready, include_in_schema=False)
-    add_checkpoint(app, lambda: newest_note(app.state.pool))
+    add_checkpoint(app, lambda: newest_note(app.state.beside))
 
     async def receiver(hook: Hook, request: Request, name: str) -> Response:
         return await app.state.receiver(hook, request, name)

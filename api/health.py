@@ -18,11 +18,11 @@ async def live(_: Request) -> Response:
 
 async def ready(request: Request) -> Response:
     """200 while the store takes hooks; 503 says what is missing. Temporal is not needed to take hooks."""
-    pool: Pool = request.app.state.pool
+    beside: Pool = request.app.state.beside
     receiver: Receiver = request.app.state.receiver
     try:
         async with asyncio.timeout(1):
-            await reached(pool)
+            await reached(beside)
     except asyncpg.UndefinedTableError:
         return JSONResponse({"status": "not ready", "store": "not migrated: run ./hookledger migrate"}, 503)
     except StoreErrors:

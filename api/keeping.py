@@ -16,7 +16,7 @@ log = logging.getLogger(__name__)
 _LOOK = 0.02
 """Seconds between two looks whether something of a person is still in the spool."""
 _ON_DISK_WITHIN = 2.0
-"""Seconds for the spool's disk. An event is answered no sooner: nobody reads the answer."""
+"""Seconds for the spool's disk, before an answer is kept in memory instead."""
 
 
 class Keeping:
@@ -41,11 +41,12 @@ class Keeping:
         while self.spool.waits and self.spool.waits_for(tenant, *names):  # noqa: ASYNC110 - see above
             await asyncio.sleep(_LOOK)
 
-    async def event(self, heard: Heard, event: Event) -> None:
-        """On disk when this returns. Raises NoRoom, also where there is no spool."""
+    async def event(self, heard: Heard, event: Event, until: float) -> None:
+        """On disk when this returns. Raises NoRoom, also where there is no spool, and when it is not there by then: it
+        may get there yet. `until` is the loop's time."""
         if self.spool is None:
             raise NoRoom
-        await self._append(self.spool, heard, write(event), event.at)
+        await self._append(self.spool, heard, write(event), event.at, _left(until))
 
     async def answer(self, heard: Heard, late: Late, until: float) -> None:
         """On disk by then, else on its way there or in memory: a decision is given in any case. `until` is the loop's time."""
@@ -55,22 +56,26 @@ class Keeping:
         keeping = asyncio.create_task(self._keep(self.spool, heard, late, write(Answer.of(late))))
         self._keeping.add(keeping)
         keeping.add_done_callback(self._keeping.discard)
-        await asyncio.wait({keeping}, timeout=max(0.0, until - asyncio.get_running_loop().time()))
+        await asyncio.wait({keeping}, timeout=_left(until))
 
     async def _keep(self, spool: Spool, heard: Heard, late: Late, text: bytes) -> None:
         try:
-            await self._append(spool, heard, text, late.at)
+            await self._append(spool, heard, text, late.at, _ON_DISK_WITHIN)
         except NoRoom:
             self._unrecorded.add(late)
 
-    async def _append(self, spool: Spool, heard: Heard, text: bytes, at: datetime) -> None:
+    async def _append(self, spool: Spool, heard: Heard, text: bytes, at: datetime, within: float) -> None:
         places = spool.places(heard.caller.tenant, *_names(heard))
         try:
-            async with asyncio.timeout(_ON_DISK_WITHIN):
+            async with asyncio.timeout(within):
                 await spool.append(text, round(at.timestamp() * 1e6), places)
         except (NoRoom, TimeoutError) as wrong:
             log.error("spool: no room for %s (%s)", heard.receipt, type(wrong).__name__)
             raise NoRoom from None
+
+
+def _left(until: float) -> float:
+    return max(0.0, until - asyncio.get_running_loop().time())
 
 
 def _names(heard: Heard) -> tuple[str | None, str | None]:

@@ -13,15 +13,17 @@ from runtime.seeing.meters import Meters
 class Measured:
     """Of one api."""
 
-    def __init__(self, receiver: Receiver, bell: Bell, pool: Pool) -> None:
+    def __init__(self, receiver: Receiver, bell: Bell, pool: Pool, beside: Pool) -> None:
+        """`pool` is what callers have, `beside` what everybody else has of the store."""
         self._receiver = receiver
         self._bell = bell
         self._pool = pool
+        self._beside = beside
         self.checks: Checks = {}
 
     async def reach(self) -> None:
         """Whether the store is there."""
-        await reached(self._pool)
+        await reached(self._beside)
 
     async def read(self) -> None:
         """Nothing: a worker asks for figures."""
@@ -38,7 +40,7 @@ class Measured:
         """Adds an api's gauges."""
         receiver, bell, pool = self._receiver, self._bell, _sized(self._pool)
         gauge = meters.gauge
-        gauge("pool_size", "Connections to the store.", pool.get_size)
+        gauge("pool_size", "Connections to the store, for calls.", pool.get_size)
         gauge("pool_in_use", "Those under a call.", lambda: pool.get_size() - pool.get_idle_size())
         gauge("pool_waiting", "Calls that wait for their turn at the store.", receiver.admission.waiting)
         gauge("breaker_open", "Whether the store is asked no more.", lambda: receiver.breaker.tripped)

@@ -53,7 +53,7 @@ log = logging.getLogger(__name__)
 _SAID_IN_TIME = 0.85
 """Share of the deadline after which the answer is given without the store: what is left is for the spool's disk."""
 _ON_ITS_WAY = 0.95
-"""Share of the deadline after which a decision does not wait for that disk, either."""
+"""Share of the deadline after which nobody waits for that disk, either."""
 _STRANGER = "The token was not accepted; on the receiver, ./hookledger doctor says why."
 
 
@@ -62,7 +62,7 @@ class _Course:
     """How far a call has come, for the answer that is given if it comes no further."""
 
     until: float
-    """When a decision must be on its way, in the loop's time."""
+    """When the answer must be on its way, in the loop's time."""
     before: Json | None = None
     said: Mapping[str, object] | None = None
     queued: bool = False
@@ -176,16 +176,17 @@ class Receiver:
                     course.tenant = caller.tenant
                     about.set({"receipt": receipt, "hook": hook.name, "tenant": caller.tenant})
                     heard = await self._hear(hook, name, receipt, caller, headers, request.receive, course)
-                    return await self._rule(heard, course)
+                    ruled = await self._rule(heard, course)
             except TimeoutError:
                 if heard is None:
                     raise Problem(408, "too_slow", "The call did not arrive within the deadline.") from None
+                ruled = None
                 if course.queued:
-                    return await self._crowded(heard, course)
-                if not course.waited:
+                    _crowded(heard)
+                elif not course.waited:
                     self.breaker.failed()
                     log.error("store: no answer within the deadline")
-                return await self._unavailable(heard, course)
+            return ruled or await self._unavailable(heard, course)
         except Problem as problem:
             course.outcome = "turned away"
             self.meters.refused(course.tenant, problem.code)
@@ -233,14 +234,14 @@ class Receiver:
             source_id=source_id.decode("latin-1")[:255] if source_id else None,
         )
 
-    async def _rule(self, heard: Heard, course: _Course) -> Response:
-        """Decides, records, answers; rings once the answer is certain."""
+    async def _rule(self, heard: Heard, course: _Course) -> Response | None:
+        """Decides, records, answers; rings once the answer is certain. None: without the store, then. Raises Problem."""
         hook = heard.hook
         spooling = self.keeping.waits
         if (spooling and hook.unavailable is None) or self.breaker.is_open:
             if hook.unavailable is not None:
                 course.said = await self._consulted(heard, None)
-            return await self._unavailable(heard, course)
+            return None
         if spooling:
             course.waited = True
             await self.keeping.until_recorded(heard)
@@ -257,11 +258,12 @@ class Receiver:
             log.warning("not storable: %s (%s)", heard.receipt, wrong.sqlstate)
             raise Problem(422, "not_storable", "The body holds a value that cannot be stored.") from None
         except Full:
-            return await self._crowded(heard, course)
+            _crowded(heard)
+            return None
         except StoreErrors as wrong:
             self.breaker.failed()
             log.error("store: %s (%s)", type(wrong).__name__, getattr(wrong, "sqlstate", None))
-            return await self._unavailable(heard, course)
+            return None
         self.breaker.succeeded()
         course.outcome = got.verdict
         if got.planned:
@@ -365,12 +367,12 @@ class Receiver:
         question = self._question(heard, opinion)
         return await self.without.answer(heard, question, opinion, course.said, course.until)
 
-    async def _crowded(self, heard: Heard, course: _Course) -> Response:
-        """The tenant has all that it may have of the store: its decisions are answered as without one."""
-        if heard.hook.unavailable is None:
-            words = "The tenant has more hooks under way than its share: this one was not recorded."
-            raise Problem(429, "too_many", words, AGAIN_SOON)
-        return await self._unavailable(heard, course)
+
+def _crowded(heard: Heard) -> None:
+    """The tenant has all that it may have of the store: its decisions are answered as without one. Raises Problem."""
+    if heard.hook.unavailable is None:
+        words = "The tenant has more hooks under way than its share: this one was not recorded."
+        raise Problem(429, "too_many", words, AGAIN_SOON)
 
 
 _READ = frozenset(

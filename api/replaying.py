@@ -15,8 +15,8 @@ from runtime.spool.frames import Frame
 
 log = logging.getLogger(__name__)
 
-_SIDE_BY_SIDE = 4
-"""Connections that recording may take: the rest is for callers."""
+SIDE_BY_SIDE = 3
+"""Connections that recording takes, beside those of callers."""
 
 
 class _KeyMissing(Exception):
@@ -52,7 +52,7 @@ class Replayer:
 
         Records of different people go side by side, those of one person one after the other.
         """
-        turns = asyncio.Semaphore(_SIDE_BY_SIDE)
+        turns = asyncio.Semaphore(SIDE_BY_SIDE)
         before: dict[int, asyncio.Task[None]] = {}
         tasks: list[asyncio.Task[None]] = []
         for frame in frames:

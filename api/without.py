@@ -32,11 +32,11 @@ class Without:
         said: Mapping[str, object] | None,
         until: float,
     ) -> Response:
-        """`said` is what decisions in Python said, which is kept with the answer; a decision is given by `until`, in the
-        loop's time. Raises Problem."""
+        """`said` is what decisions in Python said, which is kept with the answer; nothing is waited for beyond `until`, in
+        the loop's time. Raises Problem."""
         hook = heard.hook
         if hook.unavailable is None:
-            return await self._event(heard, question)
+            return await self._event(heard, question, until)
         decision = hook.unavailable(question)
         refused = opinion.refusal if decision.verdict == "refused" else None
         codes = (f"rule:{refused.rule}",) if refused else ()
@@ -46,12 +46,12 @@ class Without:
             await self._keeping.answer(heard, late, until)
         return answered(hook.answer(question, decision, Ruling(decision.verdict, codes)))
 
-    async def _event(self, heard: Heard, question: Question) -> Response:
+    async def _event(self, heard: Heard, question: Question, until: float) -> Response:
         """Events are taken once they are on this host's disk, else they are the caller's to know about."""
         decision = heard.hook.decide(question)
         event = Event(self._deliveries.of(heard, question, decision.verdict), now())
         try:
-            await self._keeping.event(heard, event)
+            await self._keeping.event(heard, event, until)
         except NoRoom:
             words = "The ledger is out of reach: the hook may not have been recorded."
             raise Problem(503, "store_unavailable", words, AGAIN_SOON) from None

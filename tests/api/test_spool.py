@@ -6,7 +6,7 @@ import errno
 import json
 import logging
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from ledger.engine import Pool
 from ledger.receive import receive
 from runtime.spool import Journal, Spool
 from runtime.spool.frames import Frame
+from runtime.spool.journal import Entry
 from settings import Settings, Store
 from tests.api.edge import Edge, configure, listen, logged
 from tests.api.leaks import PASSWORD
@@ -244,3 +245,56 @@ async def test_a_decision_does_not_wait_for_a_slow_disk(away: Away, monkeypatch:
         assert time.monotonic() - started < away.settings.api.deadline
         away.relay.mend()
         assert [hook for hook, _ in await away.hooks(user["login"], 1)] == ["validateUser"]
+
+
+async def test_an_event_is_kept_once_and_answered_within_the_deadline_by_a_slow_disk(
+    away: Away, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who gives up waiting for the disk gives up no record: what is on its way there gets there."""
+    append = Journal.append
+
+    def slow(journal: Journal, entries: Sequence[Entry]) -> None:
+        time.sleep(DEADLINE * 1.2)
+        append(journal, entries)
+
+    users = person(), person()
+    monkeypatch.setattr(Journal, "append", slow)
+    async with listen(away.settings) as edge:
+        away.relay.delay = 3.0  # the second event finds the first on its way to the disk
+        for user in users:
+            started = time.monotonic()
+            answer = await edge.hook("postCreateUser", {"user": user})
+            assert time.monotonic() - started < DEADLINE + 0.2
+            assert answer.status_code == 503
+        away.relay.delay = 0.0
+        away.relay.cut()
+        while edge.app.state.receiver.spool.figures().records < len(users):
+            await asyncio.sleep(0.05)
+        await asyncio.sleep(DEADLINE * 1.5)
+        assert (await _ready(edge))[1]["spool"]["records"] == len(users)
+        away.relay.mend()
+        for user in users:
+            assert [hook for hook, _ in await away.hooks(user["login"], 1)] == ["postCreateUser"]
+
+
+async def test_what_was_spooled_is_recorded_beside_callers_who_never_stop(away: Away) -> None:
+    """They hand their connections on to each other; health asks the store beside them, too."""
+    user = person()
+    async with listen(away.settings) as edge, asyncio.TaskGroup() as callers:
+        away.relay.cut()
+        await edge.answer("postCreateUser", {"user": user})
+        away.relay.mend()
+        stopped = asyncio.Event()
+
+        async def ask() -> None:
+            while not stopped.is_set():
+                await edge.hook("validateUser", {"user": person()})
+
+        for _ in range(4 * away.settings.store.pool_size):
+            callers.create_task(ask())
+        try:
+            assert [hook for hook, _ in await away.hooks(user["login"], 1)] == ["postCreateUser"]
+            assert edge.app.state.receiver.admission.waiting()
+            assert (await _ready(edge))[1]["store"] == "ok"
+        finally:
+            stopped.set()
