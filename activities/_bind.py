@@ -72,6 +72,13 @@ def bind(activity: Activity, wiring: Wiring) -> Callable[[Job], Awaitable[list[S
     return temporal.defn(name=activity.name)(run)
 
 
+class _WriteFailed(Exception):
+    """One of the activity's own statements failed: that is its failure, as if it had come from its code."""
+
+    def __init__(self, of: Exception) -> None:
+        self.of = of
+
+
 class _Attempt:
     """One attempt at one job: the work of one activity for one person, in order."""
 
@@ -116,7 +123,10 @@ class _Attempt:
         detail = without(self.secrets, outcome.detail) | chain
         word = without(self.secrets, outcome.word)
         endings = [work.Ending(c.ref, c.attempt, word, detail) for c in claimed]
-        return done + await self._end(endings, db.writes, probe=is_probe(claimed))
+        try:
+            return done + await self._end(endings, db.writes, probe=is_probe(claimed))
+        except _WriteFailed as wrong:
+            raise await self._again(claimed, wrong.of) from None
 
     async def _claim(self) -> tuple[list[work.Claimed], list[work.Settled], list[work.Claimed]]:
         with sql("claim"):
@@ -186,11 +196,14 @@ class _Attempt:
     ) -> list[Settlement]:
         """Commits the outcome, its entry and the activity's own writes together; a stale attempt loses all three.
 
-        probe: an incident's attempt went well.  wrong: what it failed for, if that may be many people's.
+        probe: an incident's attempt went well.  wrong: what it failed for, if that may be many people's. Raises _WriteFailed.
         """
         with sql("settle"):
             async with self.wiring.engine.begin() as connection:
-                await work.apply_writes(connection, writes)
+                try:
+                    await work.apply_writes(connection, writes)
+                except Exception as of:
+                    raise _WriteFailed(of) from None
                 written = await work.settle(connection, endings, self.wiring.code_version)
                 if len(written) < len(endings):
                     raise tried_again("Stale", 1.0)

@@ -47,17 +47,23 @@ async def test_an_earlier_attempts_failure_is_named_again(desk: Desk) -> None:
     assert (settlement.outcome, settlement.entry, settlement.failed) == ("refused", entry["id"], True)
 
 
-async def test_writes_that_fail_leave_no_outcome(desk: Desk) -> None:
+async def test_writes_that_fail_are_the_activity_s_own_failure(desk: Desk) -> None:
+    """Tried again at once, with a fault that tells why."""
+
     @activity(on=Hook.POST_PROVISION)
     async def half(event: Event, tools: Tools) -> None:
         effect(tools, event.delivery)
         tools.db.write("INSERT INTO nowhere VALUES (1)")
 
     [piece] = await desk.store(half)
-    with pytest.raises(Exception, match="nowhere"):
+    with pytest.raises(ApplicationError, match="will be tried again") as told:
         await desk.attempt(half, piece)
+    assert told.value.type == "ProgrammingError"
     assert await desk.effects(piece.ref.delivery) == 0
     assert await desk.outcomes(piece) == []
+    row = await desk.work(piece)
+    assert (row["state"], row["lease_until"]) == ("planned", None)
+    assert "nowhere" in (await desk.fault(piece) or "")
 
 
 async def test_reads_see_the_store(desk: Desk) -> None:
