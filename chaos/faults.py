@@ -43,6 +43,8 @@ class Fault:
     """Whether it takes Temporal away: one such at a time."""
     felt: bool = True
     """Whether a hook may go unanswered for it: not where only what runs behind the answers is broken."""
+    parts: bool = False
+    """Whether it can come between an effect elsewhere and its settlement: a worker or Postgres ends."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,7 @@ class Happened:
     begun: float
     over: float
     felt: bool = True
+    parts: bool = False
 
 
 @dataclass(slots=True)
@@ -101,7 +104,7 @@ class Breaking:
             self._sleep(pause.seconds)
         self.stack.wait_until_taking()
         fault = one.fault
-        self.over.append(Happened(fault.name, fault.kills, one.begun, time.time(), fault.felt))
+        self.over.append(Happened(fault.name, fault.kills, one.begun, time.time(), fault.felt, fault.parts))
 
     def _sleep(self, seconds: float) -> None:
         """Meanwhile what lasted its time is mended."""
@@ -205,17 +208,17 @@ def _deploy(stack: Stack, _: Random) -> Course:
 _KILL, _TERM = signal.SIGKILL, signal.SIGTERM
 FAULTS = (
     Fault("api killed", 1, 3, partial(_restart, APIS, _KILL)),
-    Fault("worker killed", 1, 3, partial(_restart, WORKERS, _KILL), felt=False),
-    Fault("postgres killed", 1, 4, _postgres_killed),
+    Fault("worker killed", 1, 3, partial(_restart, WORKERS, _KILL), felt=False, parts=True),
+    Fault("postgres killed", 1, 4, _postgres_killed, parts=True),
     Fault("temporal killed", 1, 3, partial(_temporal, _KILL), temporal=True, felt=False),
-    Fault("one terminated", 1, 4, partial(_restart, (*APIS, *WORKERS), _TERM)),
-    Fault("postgres away", 1, POSTGRES_LEAVES + POSTGRES_AWAY + 2, _postgres_away),
+    Fault("one terminated", 1, 4, partial(_restart, (*APIS, *WORKERS), _TERM), parts=True),
+    Fault("postgres away", 1, POSTGRES_LEAVES + POSTGRES_AWAY + 2, _postgres_away, parts=True),
     Fault("temporal away", 1, 2, _temporal_away, temporal=True, felt=False),
-    Fault("both away", 2, POSTGRES_AWAY + 3, _both_away, temporal=True),
-    Fault(DISK_FULL, 1, DISK_FULL_FOR + 7, _disk_full),
+    Fault("both away", 2, POSTGRES_AWAY + 3, _both_away, temporal=True, parts=True),
+    Fault(DISK_FULL, 1, DISK_FULL_FOR + 7, _disk_full, parts=True),
     Fault("worker cut off", 0, CUT_OFF, _cut_off, felt=False),
     Fault("postgres slow", 0, SLOW, _slow),
-    Fault("deploy", 8, 40, _deploy),
+    Fault("deploy", 8, 40, _deploy, parts=True),
 )
 
 

@@ -3,8 +3,19 @@
 from collections import Counter
 from typing import Any
 
-from chaos.faults import DISK_FULL, Happened
-from chaos.verdict import LATE, Stored, Verdict, during, ill, invented, out_of_order, unexcused, without_disk
+from chaos.faults import DISK_FULL, FAULTS, Happened
+from chaos.verdict import (
+    LATE,
+    Stored,
+    Verdict,
+    during,
+    ill,
+    invented,
+    out_of_order,
+    parted,
+    unexcused,
+    without_disk,
+)
 
 _TEN = 1_795_651_210.0
 """When every line was sent."""
@@ -114,3 +125,21 @@ def test_a_hook_goes_unanswered_only_while_an_api_or_postgres_is_broken_or_has_j
     assert not unexcused(unanswered, soon), "it may have ended the call"
     assert unexcused(turned_away, soon)
     assert not unexcused(_line("test", "a"), [away])
+
+
+def test_an_effect_may_be_repeated_only_where_something_came_between_it_and_its_settlement() -> None:
+    killed = Happened("worker killed", 1, 100.0, 110.0, felt=False, parts=True)
+    for called in (96.0, 100.5, 109.0):
+        assert parted(called, [killed])
+    for called in (94.0, 111.0):
+        assert not parted(called, [killed])
+    assert not parted(100.5, [Happened("api killed", 1, 100.0, 110.0)])
+
+
+def test_only_what_ends_a_worker_or_postgres_can_come_between_them() -> None:
+    parts = {fault.name for fault in FAULTS if fault.parts}
+    assert parts == {fault.name for fault in FAULTS if fault.kills} - {
+        "api killed",
+        "temporal killed",
+        "temporal away",
+    }
