@@ -15,8 +15,10 @@ from ledger.plan import Item, Plan, Ref
 
 BROKEN = "broken"
 """Instead of a switch's mode: an incident is open, and only its probe is claimed."""
-MOST_TAKEN = 500
-"""The largest number of items in one take: keeps the workflow's marker well under Temporal's limit."""
+MOST_TAKEN = 400
+MOST_OF_OTHERS = 100
+"""The largest number of items in one take, and how many more it may have of lanes that these leave out: together they keep
+the workflow's marker well under Temporal's limit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +89,7 @@ GOES_ON = f"""
 """
 """Neither switch nor breaker holds `w`, nor earlier work of its lane. While there are none it costs a look at two indexes."""
 
-_TAKE = text(f"""
+_TAKE = f"""
     SELECT w.delivery::text, w.activity, w.seq, w.hook, w.application, w.lane, w.plan,
            extract(epoch FROM w.give_up_at)::float8 AS give_up_at
       FROM work w JOIN subjects s ON s.id = w.subject
@@ -96,13 +98,30 @@ _TAKE = text(f"""
        AND NOT EXISTS (SELECT 1 FROM work h WHERE h.subject = w.subject AND h.settled_at IS NULL
                           AND (h.state = 'held' OR h.let_go > clock_timestamp()) AND h.lane = w.lane AND h.seq < w.seq)
        AND {GOES_ON}
-     ORDER BY w.seq, w.activity LIMIT :most
-""")
+"""
+_IN_ORDER = " ORDER BY w.seq, w.activity LIMIT :most"
+_TAKE_FIRST = text(_TAKE + _IN_ORDER)
+# A lane that waits for another activity's work waits here: the run knows only of what it has taken.
+_TAKE_OTHERS = text(f"""{_TAKE}
+       AND w.lane <> ALL(:lanes)
+       AND NOT EXISTS (SELECT 1 FROM work e JOIN work a ON a.delivery = e.delivery AND a.activity = e.plan->>'after'
+                        WHERE e.subject = w.subject AND e.lane = w.lane AND e.seq <= w.seq AND e.settled_at IS NULL
+                          AND a.settled_at IS NULL)
+    {_IN_ORDER}""")
 
 
 async def take(connection: AsyncConnection, subject: str) -> list[Item]:
-    """A person's unsettled, due work in order: a read, moving no cursor, so it may be repeated at will."""
-    rows = await connection.execute(_TAKE, {"subject": UUID(subject), "most": MOST_TAKEN})
+    """A person's unsettled, due work in order: a read, moving no cursor, so it may be repeated at will.
+
+    Where there is more than one take has room for, lanes that have no part in it get some all the same: one that has
+    long failed must not keep the others waiting.
+    """
+    asked = {"subject": UUID(subject), "most": MOST_TAKEN}
+    rows = (await connection.execute(_TAKE_FIRST, asked)).all()
+    if len(rows) == MOST_TAKEN:
+        whole = [row for row in rows if row.seq < rows[-1].seq]  # the last delivery may be cut through
+        asked |= {"most": MOST_OF_OTHERS, "lanes": list({row.lane for row in whole})}
+        rows = [*whole, *(await connection.execute(_TAKE_OTHERS, asked)).all()]
     return [
         Item(
             ref=Ref(r.delivery, r.activity),

@@ -11,7 +11,7 @@ from ledger.engine import Pool, connect, connect_alone
 from ledger.plan import Plan, Ref
 from ledger.receive import Planned, plan_text, receive
 from ledger.sweep import find_unrung
-from ledger.work import Ending, claim, settle
+from ledger.work import Ending, claim, settle, take
 from settings import Store
 from tests.commands.databases import database
 from tests.conftest import TEMPLATE
@@ -23,6 +23,18 @@ INSERT INTO work (delivery, activity, tenant, subject, seq, hook, application, l
 SELECT uuidv7(), activity, tenant, gen_random_uuid(), 1, hook, application, lane, plan, state, due
   FROM work, generate_series(1, {OPEN})
  WHERE delivery = $1
+"""
+_STUCK = """
+INSERT INTO work (delivery, activity, tenant, subject, seq, hook, application, lane, plan, state, due)
+SELECT uuidv7(), activity, tenant, subject, seq + n, hook, application, lane, plan, state, due
+  FROM work, generate_series(1, 600) AS n
+ WHERE delivery = $1
+"""
+_MORE = """
+INSERT INTO work (delivery, activity, tenant, subject, seq, hook, application, lane, plan, state, due)
+SELECT delivery, $2, tenant, subject, seq, hook, application, split_part($2, '-', 1),
+       plan || jsonb_build_object('after', $3::text), state, due
+  FROM work WHERE delivery = $1::text::uuid AND activity = 'badge'
 """
 _PEOPLE = """
 INSERT INTO subjects (id, tenant, workflow_id, seq, created_at)
@@ -103,3 +115,22 @@ async def test_a_sweep_reads_what_it_rings_for_and_not_all_that_waits(
         found = await find_unrung(connection, unrung=0, quiet=3600, most=10)
         assert len(found) == 10
         assert 0 < await _rows_read(connection) < OPEN / 100
+
+
+async def test_a_lane_that_fails_for_long_does_not_keep_the_others_waiting(
+    store: Store, pool: Pool, engine: AsyncEngine
+) -> None:
+    """But for those of the last delivery that wait for its own piece of that lane."""
+    one = await _one(pool)
+    owner = await connect_alone(store, "test", statement_timeout=60)
+    await owner.execute(_STUCK, one.delivery)
+    last = await owner.fetchrow(
+        "SELECT delivery::text, subject::text, seq FROM work ORDER BY seq DESC LIMIT 1"
+    )
+    for activity, after in (("mail", None), ("report", "badge"), ("report-later", None)):
+        await owner.execute(_MORE, last["delivery"], activity, after)
+    await owner.close()
+    async with engine.connect() as connection:
+        taken = await take(connection, last["subject"])
+    assert [item.seq for item in taken] == [*range(1, 400), last["seq"]]
+    assert [item.lane for item in taken[-2:]] == ["", "mail"]
