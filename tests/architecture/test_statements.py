@@ -104,6 +104,7 @@ BY_ID = {
     "watch._FREE": "deliveries that the watch has found in its round's tenant, within their person",
     "watch._DROP_OVERDUE": "of all tenants, by age",
     "work._TAKE": "one person's work",
+    "work._TAKE_OTHERS": "one person's work",
     "work._LOCK_LANE": "the job's own work",
     "work._BUSY": "the lane of the job's own work, within its person",
     "work._CLAIM": "the job's own work",
