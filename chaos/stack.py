@@ -37,6 +37,8 @@ url = {{ env = "HOOKLEDGER_DATABASE_URL" }}
 owner_url = {{ env = "HOOKLEDGER_OWNER_URL" }}
 [spool]
 folder = "spool"
+[vault]
+folder = "vault"
 [temporal]
 task_queue = "chaos"
 [sweep]

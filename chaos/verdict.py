@@ -113,13 +113,13 @@ SELECT w.delivery::text || ':' || w.activity AS key, w.activity FROM work w
 """
 _UNPLANNED = """
 SELECT count(*) FROM deliveries d, (VALUES ('postCreateUser', 'chaos_badge'), ('postUpdateUser', 'chaos_ticket'),
-                                           ('postProvision', 'chaos_ticket')) AS due (hook, activity)
+                                           ('postProvision', 'chaos_ticket'), ('changePassword', 'chaos_password')) AS due (hook, activity)
  WHERE d.hook = due.hook
    AND NOT EXISTS (SELECT 1 FROM work w WHERE w.delivery = d.id AND w.activity = due.activity)
 """
 _RETIRED = "SELECT count(*) FROM work WHERE outcome = 'retired'"
 _OPEN = "SELECT count(*) FROM work WHERE settled_at IS NULL"
-_IN_STORE = ("chaos_badge", "chaos_later")
+_IN_STORE = ("chaos_badge", "chaos_later", "chaos_password")
 _ELSEWHERE = ("chaos_ticket",)
 
 
