@@ -282,9 +282,13 @@ class Settings(Table):
 
     @model_validator(mode="after")
     def _knows_its_callers(self) -> Self:
-        """A list of addresses is worth nothing where each caller says where they come from."""
+        self.check_lists()
+        return self
+
+    def check_lists(self) -> None:
+        """Raises TableError for lists of addresses where each caller says where they come from: they are worth nothing."""
         if not holds_everybody(self.api.forwarded_allow_ips):
-            return self
+            return
         words = "cannot stand beside api.forwarded_allow_ips that holds everybody: then every caller says where they come from"
         found: list[Mistake] = [(("api", "allow"), words)] if self.api.allow else []
         found += [
@@ -292,7 +296,6 @@ class Settings(Table):
         ]
         if found:
             raise TableError(*found)
-        return self
 
 
 def from_base64(text: str) -> bytes:
