@@ -2,7 +2,15 @@
 
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
-from ipaddress import IPv4Network, IPv6Network, collapse_addresses, ip_address, ip_network
+from ipaddress import (
+    IPv4Address,
+    IPv4Network,
+    IPv6Address,
+    IPv6Network,
+    collapse_addresses,
+    ip_address,
+    ip_network,
+)
 from typing import Annotated
 
 from pydantic import AfterValidator
@@ -64,9 +72,22 @@ def _networks(listed: Sequence[str]) -> Sequence[Network]:
 @lru_cache(maxsize=4096)
 def is_listed(address: str, listed: Addresses) -> bool:
     """Whether the address is in one of the networks; what is no address is in none. IPv4 in IPv6 counts as IPv4."""
+    asked = _as_seen(address)
+    return asked is not None and any(asked in network for network in _networks(listed))
+
+
+@lru_cache(maxsize=4096)
+def origin(address: str) -> str:
+    """Who counts as one caller: an address of IPv4, a /64 of IPv6, which one subscriber has; "" for what is no address."""
+    asked = _as_seen(address)
+    if isinstance(asked, IPv6Address):
+        return str(ip_network((int(asked) >> 64 << 64, 64)))
+    return "" if asked is None else str(asked)
+
+
+def _as_seen(address: str) -> IPv4Address | IPv6Address | None:
     try:
         asked = ip_address(address)
     except ValueError:
-        return False
-    asked = getattr(asked, "ipv4_mapped", None) or asked
-    return any(asked in network for network in _networks(listed))
+        return None
+    return getattr(asked, "ipv4_mapped", None) or asked
