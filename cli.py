@@ -123,7 +123,7 @@ def worker() -> None:
     give_way()
     close_memory()
     start_logging()
-    leave(asyncio.run(run_worker(load())))
+    leave(asyncio.run(run_worker(load("worker"))))
 
 
 @app.command(rich_help_panel=_RUN)

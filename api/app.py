@@ -117,6 +117,7 @@ def make_app(settings: Settings) -> HookPaths:
         lifespan=lifespan,
         redirect_slashes=False,
         redoc_url=None,
+        swagger_ui_oauth2_redirect_url=None,
         separate_input_output_schemas=False,
     )
     app.add_api_route("/health/live", live, include_in_schema=False)
@@ -128,7 +129,7 @@ def make_app(settings: Settings) -> HookPaths:
 
     app.add_exception_handler(HTTPException, _not_here)
     add_hooks(app, settings.api.prefix, receiver)
-    return HookPaths(app, settings.api.prefix, receiver)
+    return HookPaths(app, settings.api.prefix, receiver, settings.api.allow)
 
 
 async def _not_here(_: Request, wrong: Exception) -> Response:

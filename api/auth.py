@@ -15,6 +15,7 @@ from api.caller import Caller, Refusal
 from api.proof import Prover, Verdict
 from api.tokens import Opened, asserted, bearer, instant, open_token
 from settings import ConfigError, Key, Settings, Tenant, from_base64
+from settings.addresses import is_listed
 
 __all__ = ["Caller", "Refusal", "Verifier", "mint"]
 
@@ -40,7 +41,7 @@ class Verifier:
         remembered: int = 10_000,
         skew: Callable[[float], object] | None = None,
     ) -> None:
-        """`skew` is told how old each token is when it is first seen, in seconds: below zero, the clocks differ."""
+        """`skew` is told how old each genuine token is when it is first seen, in seconds: below zero, the clocks differ."""
         self._tenants: dict[str, Tenant] = {}
         self._known: OrderedDict[str, tuple[Caller, float]] = OrderedDict()
         self.use(tenants)
@@ -71,8 +72,11 @@ class Verifier:
         fingerprint = self._fingerprint(token)
         return self._recall(fingerprint) or self._check(open_token(token, fingerprint))
 
-    async def authenticate(self, authorization: str | None) -> Caller:
-        """Like verify, and for a tenant with `token.proof` also asks the platform, once per token."""
+    async def authenticate(self, authorization: str | None, address: str = "") -> Caller:
+        """Like verify, and for a tenant with `token.proof` also asks the platform, once per token.
+
+        `address` is where the call came from.
+        """
         token = bearer(authorization)
         fingerprint = self._fingerprint(token)
         if caller := self._recall(fingerprint):
@@ -85,17 +89,23 @@ class Verifier:
                 raise
             if not (proof := self._tenants[name].token.proof):
                 raise
-        return await self._prove(name, proof.url, opened)
+        return await self._prove(name, proof.url, opened, address)
 
-    async def _prove(self, name: str, url: str, opened: Opened) -> Caller:
-        """The caller of a token that the platform itself accepts; Refusal with status 503 if it cannot say."""
+    async def _prove(self, name: str, url: str, opened: Opened, address: str) -> Caller:
+        """The caller of a token that the platform itself accepts; Refusal with status 503 if it cannot say.
+
+        Anybody can make a token up that comes this far: the platform is asked only for who may call for the tenant.
+        """
         until, token = self._check_times(name, opened.claims), self._tenants[name].token
-        answer = await self._prover.ask(url, opened.token, opened.fingerprint)
+        if (listed := self._tenants[name].allow) and not is_listed(address, listed):
+            raise Refusal.elsewhere(address, name)
+        answer = await self._prover.ask(url, opened.token, opened.fingerprint, address)
         if answer.verdict is Verdict.UNKNOWN:
             raise Refusal("proof_unavailable", f"Not proven: {answer.words}.", tenant=name, status=503)
         if answer.verdict is not Verdict.ACCEPTED:
             status = 403 if answer.verdict is Verdict.FORBIDDEN else 401
             raise Refusal("proof_refused", f"Not proven: {answer.words}.", tenant=name, status=status)
+        self._tell_age(name, opened.claims)
         caller = self._caller(name, "proof", opened)
         # Changed meanwhile: asked again at the next call.
         return caller if self._tenants[name].token != token else self._remember(caller, until)
@@ -143,16 +153,21 @@ class Verifier:
             raise Refusal("unknown_algorithm", f"The token is not signed with {algorithm}.", tenant=name)
         for key_name, key in self._keys[name]:
             if _HASHES[algorithm].verify(opened.signed, key, opened.signature):
+                self._tell_age(name, opened.claims)
                 until = self._check_times(name, opened.claims)
                 return self._remember(self._caller(name, key_name, opened), until)
         raise self._bad_signature(name, opened)
+
+    def _tell_age(self, name: str, claims: Mapping[str, Any]) -> None:
+        """Of a token that is genuine: whoever makes one up would move the alert for clocks."""
+        issued = instant(claims, "iat", name)
+        if self._skew is not None and issued is not None:
+            self._skew(self._clock() - issued)
 
     def _check_times(self, name: str, claims: Mapping[str, Any]) -> float:
         """Until when the token may be used, in Unix seconds. Raises Refusal."""
         token, now = self._tenants[name].token, self._clock()
         expires, issued, begins = (instant(claims, claim, name) for claim in ("exp", "iat", "nbf"))
-        if self._skew is not None and issued is not None:
-            self._skew(now - issued)
         if expires is None:
             raise Refusal("no_expiry", tenant=name)
         if (life := expires - (now if issued is None else issued)) > token.max_life:

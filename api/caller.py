@@ -41,6 +41,12 @@ class Refusal(Exception):
         """More than one Authorization header."""
         return cls("several")
 
+    @classmethod
+    def elsewhere(cls, address: str, tenant: str | None) -> "Refusal":
+        """An address that is not on a list, of the tenant or of all."""
+        words = f"The call came from {address or 'nowhere'}, which is not on the list."
+        return cls("address", words, tenant=tenant, status=403)
+
     @property
     def headers(self) -> dict[str, str]:
         """RFC 6750, section 3: no error code when the call carries no token at all."""

@@ -4,11 +4,14 @@ import asyncio
 import contextlib
 import json
 import time
+from collections import Counter, OrderedDict
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any, cast
 
 import httpx
+
+from settings.addresses import origin
 
 TIMEOUT = 1.5
 """Seconds for everything, below the deadline in which a hook is answered."""
@@ -16,6 +19,11 @@ TIMEOUT = 1.5
 _LONGEST_ANSWER = 65_536
 _TRUSTED_FOR = 3600.0
 _AT_ONCE = 32
+_OF_ONE_ORIGIN = 8
+"""Of those, for who calls from one address: anybody can make up tokens, and each is one more to ask about."""
+_REFUSED_FOR = 30.0
+"""Seconds for which what the platform refused is not asked about again."""
+_REFUSED = 1_000
 
 
 class Verdict(Enum):
@@ -41,18 +49,46 @@ class Prover:
     def __init__(self) -> None:
         self._client: httpx.AsyncClient | None = None
         self._asking: dict[str, asyncio.Task[Answer]] = {}
+        self._places = Counter[str]()
+        self._refused: OrderedDict[tuple[str, str], tuple[Answer, float]] = OrderedDict()
         self._discerning: dict[str, float] = {}
         self._probing = asyncio.Lock()
 
-    async def ask(self, url: str, token: str, fingerprint: str) -> Answer:
+    async def ask(self, url: str, token: str, fingerprint: str, address: str = "") -> Answer:
         """One read with the token; concurrent askers of one token share it. Never raises, ends in TIMEOUT."""
         task = self._asking.get(fingerprint)
         if task is None:
-            if len(self._asking) >= _AT_ONCE:
-                return Answer(Verdict.UNKNOWN, f"more than {_AT_ONCE} tokens are being proven at once")
+            caller = origin(address)
+            if answer := self._without_asking((url, fingerprint), caller):
+                return answer
             task = self._asking[fingerprint] = asyncio.create_task(self._ask(url, token))
-            task.add_done_callback(lambda _: self._asking.pop(fingerprint, None))
+            self._places[caller] += 1
+            task.add_done_callback(lambda done: self._asked(done, (url, fingerprint), caller))
         return await asyncio.shield(task)
+
+    def _without_asking(self, about: tuple[str, str], caller: str) -> Answer | None:
+        """What was refused a moment ago, or that too many are under way."""
+        refused = self._refused.get(about)
+        if refused and time.monotonic() < refused[1]:
+            return refused[0]
+        if len(self._asking) >= _AT_ONCE:
+            return Answer(Verdict.UNKNOWN, f"more than {_AT_ONCE} tokens are being proven at once")
+        if self._places[caller] >= _OF_ONE_ORIGIN:
+            words = f"more than {_OF_ONE_ORIGIN} tokens from {caller or 'nowhere'} are being proven at once"
+            return Answer(Verdict.UNKNOWN, words)
+        return None
+
+    def _asked(self, done: asyncio.Task[Answer], about: tuple[str, str], caller: str) -> None:
+        self._asking.pop(about[1], None)
+        self._places[caller] -= 1
+        if not self._places[caller]:
+            del self._places[caller]
+        if done.cancelled() or done.result().verdict not in (Verdict.REFUSED, Verdict.FORBIDDEN):
+            return
+        self._refused[about] = done.result(), time.monotonic() + _REFUSED_FOR
+        self._refused.move_to_end(about)
+        if len(self._refused) > _REFUSED:
+            self._refused.popitem(last=False)
 
     async def close(self) -> None:
         """Ends what is under way."""

@@ -171,7 +171,7 @@ class Receiver:
                 async with asyncio.timeout(self._patience):
                     headers, authorization = _headers(request)
                     self._let_in(request, self.settings.api.allow, None)
-                    caller = await self.verifier.authenticate(authorization)
+                    caller = await self.verifier.authenticate(authorization, _address(request))
                     self._let_in(request, self.settings.tenants[caller.tenant].allow, caller.tenant)
                     course.tenant = caller.tenant
                     about.set({"receipt": receipt, "hook": hook.name, "tenant": caller.tenant})
@@ -197,12 +197,8 @@ class Receiver:
 
     def _let_in(self, request: Request, listed: Addresses, tenant: str | None) -> None:
         """Raises Refusal for an address that is not on a list. Behind a proxy it is the one that the proxy tells."""
-        if not listed:
-            return
-        address = request.client.host if request.client else ""
-        if not is_listed(address, listed):
-            words = f"The call came from {address or 'nowhere'}, which is not on the list."
-            raise Refusal("address", words, tenant=tenant, status=403)
+        if listed and not is_listed(address := _address(request), listed):
+            raise Refusal.elsewhere(address, tenant)
 
     async def _hear(
         self,
@@ -378,6 +374,10 @@ def _crowded(heard: Heard) -> None:
 _READ = frozenset(
     {b"content-type", b"content-encoding", b"content-length", b"webhook-id", b"idempotency-key"}
 )
+
+
+def _address(request: Request) -> str:
+    return request.client.host if request.client else ""
 
 
 def _headers(request: Request) -> tuple[dict[bytes, bytes], str | None]:

@@ -7,6 +7,7 @@ import signal
 from api.receive import Receiver
 from runtime.configuration import compiled, load_checked
 from settings import ConfigError, Settings
+from settings.mistakes import TableError, dotted
 
 log = logging.getLogger(__name__)
 
@@ -61,6 +62,13 @@ class Reloading:
 
 
 def _with_tenants(before: Settings, read: Settings) -> Settings:
-    """The settings before, each of their tenants as read now."""
+    """The settings before, each of their tenants as read now. Raises ConfigError if the two do not go together."""
     tenants = {name: read.tenants.get(name, tenant) for name, tenant in before.tenants.items()}
-    return before.model_copy(update={"tenants": tenants})
+    settings = before.model_copy(update={"tenants": tenants})
+    try:
+        settings.check_lists()
+    except TableError as wrong:
+        at = ", ".join(dotted(where) for where, _ in wrong.found)
+        words = f"{at}: {wrong.found[0][1]}. It is as at the start: restart the api for a new one"
+        raise ConfigError(words) from None
+    return settings

@@ -4,15 +4,19 @@ import re
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
+import uuid_utils
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from api.caller import Refusal
+from api.problems import Problem, respond
 from hooks import by_name
 from hooks.hook import Hook
 from hooks.unknown import UNKNOWN
+from settings.addresses import Addresses, is_listed
 
 Receiver = Callable[[Hook, Request, str], Awaitable[Response]]
 
@@ -26,6 +30,8 @@ _NAME = re.compile(r"[a-z][a-z0-9_-]{0,63}")
 _TYPES: dict[type, str] = {str: "string", dict: "object", list: "array", bool: "boolean"}
 _SLASH = b"%2f"
 """A slash that is none to a proxy in front: no path of ours has it."""
+_TO_ANYBODY = frozenset({"/health/live", "/health/ready"})
+"""Asked by what keeps the process running, from wherever that is."""
 _SLASHES = re.compile(r"/{2,}")
 
 
@@ -86,11 +92,13 @@ def _shape(hook: Hook) -> dict[str, Any]:
 class HookPaths:
     """Takes the calls of hooks, whatever their path's spelling: any case, doubled and trailing slashes; no redirect.
 
-    One look-up instead of a pattern per route. Everything else, a wrong method included, is the application's.
+    One look-up instead of a pattern per route. Everything else, a wrong method included, is the application's, for
+    callers on the list. The receiver has the same list for hooks, as it also records whom it turns away.
     """
 
-    def __init__(self, app: FastAPI, prefix: str, receiver: Receiver) -> None:
+    def __init__(self, app: FastAPI, prefix: str, receiver: Receiver, allow: Addresses = ()) -> None:
         self.state = app.state
+        self._allow = allow
         self._app: ASGIApp = app
         self._receiver = receiver
         self._under = f"{prefix}/".lower()
@@ -109,7 +117,18 @@ class HookPaths:
                 response = await self._receiver(hook, Request(scope, receive), name)
                 await response(scope, receive, send)
                 return
+            if not self._may_ask(scope):
+                refusal = Refusal("address", status=403)
+                problem = Problem(refusal.status, refusal.reason, refusal.public)
+                await respond(problem, str(uuid_utils.uuid7()))(scope, receive, send)
+                return
         await self._app(scope, receive, send)
+
+    def _may_ask(self, scope: Scope) -> bool:
+        if not self._allow or scope["path"] in _TO_ANYBODY:
+            return True
+        client = scope.get("client")
+        return is_listed(client[0] if client else "", self._allow)
 
     def _find(self, path: str) -> tuple[str, str]:
         """The path in its one spelling, and the name if no hook has it."""

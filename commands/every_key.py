@@ -104,7 +104,28 @@ _DERIVED = (
     ("token fingerprints", "tokens stand in records under a keyed hash"),
     ("cursor", "pages that were open end"),
 )
-_TEMPORAL = ("TEMPORAL_API_KEY", "TEMPORAL_TLS_CLIENT_KEY_DATA", "TEMPORAL_TLS_CLIENT_KEY_PATH")
+_TEMPORAL = Kind(
+    "temporal",
+    "administrator of Temporal",
+    "docs/keys.md#temporal",
+    "work waits; hooks are answered and recorded",
+)
+_COLLECTOR = Kind(
+    "collector",
+    "administrator of the collector",
+    "docs/keys.md#collector",
+    "spans are dropped; nothing waits for them",
+)
+_OF_THE_ENVIRONMENT = {
+    "TEMPORAL_API_KEY": _TEMPORAL,
+    "TEMPORAL_TLS_CLIENT_KEY_DATA": _TEMPORAL,
+    "TEMPORAL_TLS_CLIENT_KEY_PATH": _TEMPORAL,
+    "OTEL_EXPORTER_OTLP_HEADERS": _COLLECTOR,
+    "OTEL_EXPORTER_OTLP_TRACES_HEADERS": _COLLECTOR,
+    "OTEL_EXPORTER_OTLP_CLIENT_KEY": _COLLECTOR,
+    "OTEL_EXPORTER_OTLP_TRACES_CLIENT_KEY": _COLLECTOR,
+}
+"""Keys that libraries read from the environment themselves: the configuration names none of them."""
 
 
 def every_key(settings: Settings, tenant: str | None = None) -> list[Line]:
@@ -112,7 +133,7 @@ def every_key(settings: Settings, tenant: str | None = None) -> list[Line]:
     configured = [_configured(source) for source in sources()]
     if tenant is not None:
         return [line for line in configured if line.tenant == tenant]
-    return [*configured, *_derived(settings), *_epochs(settings), *_of_temporal()]
+    return [*configured, *_derived(settings), *_epochs(settings), *_of_libraries()]
 
 
 def show_every_key(lines: list[Line], now: datetime) -> None:
@@ -201,10 +222,7 @@ def _epochs(settings: Settings) -> Iterator[Line]:
     )
 
 
-def _of_temporal() -> Iterator[Line]:
-    for name in _TEMPORAL:
+def _of_libraries() -> Iterator[Line]:
+    for name, kind in _OF_THE_ENVIRONMENT.items():
         if name in os.environ:
-            rotate, lost = "docs/keys.md#temporal", "work waits; hooks are answered and recorded"
-            yield Line(
-                "temporal", name, None, "administrator of Temporal", f"env {name}", True, None, rotate, lost
-            )
+            yield Line(kind.kind, name, None, kind.owner, f"env {name}", True, None, kind.rotate, kind.lost)

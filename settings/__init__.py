@@ -1,7 +1,16 @@
 """One settings object, read once from hookledger.toml; all mistakes in it are named at once, with lines."""
 
 from settings.limits import Limits
-from settings.loading import ConfigError, load, load_rules, load_tenants, parse, rule_places, wrong_at
+from settings.loading import (
+    ConfigError,
+    load,
+    load_rules,
+    load_tenants,
+    parse,
+    rule_places,
+    wrong_at,
+    wrong_in,
+)
 from settings.models import (
     Api,
     Bell,
@@ -46,4 +55,5 @@ __all__ = [
     "parse",
     "rule_places",
     "wrong_at",
+    "wrong_in",
 ]

@@ -120,6 +120,12 @@ def rule_places(path: Path | None = None) -> dict[tuple[str, str], Placed]:
     return found
 
 
+def wrong_in(found: Sequence[Mistake], path: Path | None = None) -> ConfigError:
+    """The error that names mistakes which only showed in a configuration that was loaded. Raises ConfigError if it is gone."""
+    path = _configured(path)
+    return wrong_at(Places(path, parse(path)[0]), found)
+
+
 def wrong_at(places: Places, found: Sequence[Mistake]) -> ConfigError:
     """The error that names every mistake with its place."""
     placed = sorted(map(places.place, found), key=lambda p: (str(p.file), p.line, p.column or 0, p.where))

@@ -12,7 +12,7 @@ from pydantic import (
     model_validator,
 )
 
-from settings.addresses import Addresses
+from settings.addresses import Addresses, Proxies, holds_everybody
 from settings.breaker import Breaker
 from settings.degraded import Degraded
 from settings.four_eyes import FourEyes
@@ -59,19 +59,10 @@ class Api(Table):
     most_connections: Annotated[int, Field(ge=8, le=100_000)] = 800
     """Callers of a process at a time. A process may have 1,024 files open on many systems, unless told otherwise."""
     tls: Tls | None = None
-    forwarded_allow_ips: str = "127.0.0.1"
+    forwarded_allow_ips: Proxies = "127.0.0.1"
     """Proxies whose X-Forwarded-For is believed; the caller is the last address in it that is none of theirs."""
     allow: Addresses = ()
     """Who may call; empty: anybody with a good token."""
-
-    @model_validator(mode="after")
-    def _knows_its_callers(self) -> Self:
-        if self.allow and "*" in self.forwarded_allow_ips:
-            words = (
-                'cannot stand beside forwarded_allow_ips = "*": then every caller says where they come from'
-            )
-            raise TableError((("allow",), words))
-        return self
 
 
 class Store(Table):
@@ -288,6 +279,23 @@ class Settings(Table):
     def _grants_in_tenants(cls, query: Query, info: ValidationInfo) -> Query:
         query.check_grants(info.data.get("tenants", {}))
         return query
+
+    @model_validator(mode="after")
+    def _knows_its_callers(self) -> Self:
+        self.check_lists()
+        return self
+
+    def check_lists(self) -> None:
+        """Raises TableError for lists of addresses where each caller says where they come from: they are worth nothing."""
+        if not holds_everybody(self.api.forwarded_allow_ips):
+            return
+        words = "cannot stand beside api.forwarded_allow_ips that holds everybody: then every caller says where they come from"
+        found: list[Mistake] = [(("api", "allow"), words)] if self.api.allow else []
+        found += [
+            (("tenants", name, "allow"), words) for name, tenant in self.tenants.items() if tenant.allow
+        ]
+        if found:
+            raise TableError(*found)
 
 
 def from_base64(text: str) -> bytes:

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator
 
+from settings.addresses import Proxies
 from settings.console import Console
 from settings.mistakes import Mistake, TableError
 from settings.platform import safe_address
@@ -85,7 +86,7 @@ class Query(Table):
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65_535)] = 8081
     tls: Tls | None = None
-    forwarded_allow_ips: str = "127.0.0.1"
+    forwarded_allow_ips: Proxies = "127.0.0.1"
     connections: _Many = 4
     most_connections: _Many = 200
     statement_timeout: _Seconds = 30

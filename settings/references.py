@@ -2,6 +2,7 @@
 
 import os
 import re
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, cast
 
@@ -9,6 +10,13 @@ from pydantic import AfterValidator, BeforeValidator, ValidationInfo
 
 # The validation context is the directory of the configuration file. Objects made in code have none, and carry
 # the values themselves.
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """Stands in an activity's settings for a reference that this process cannot read; `words` say why."""
+
+    words: str
 
 
 def _resolve(value: Any, info: ValidationInfo) -> Any:
@@ -31,11 +39,14 @@ def _resolve_if_there(value: Any, info: ValidationInfo) -> Any:
 
 
 def _resolve_free(value: Any, info: ValidationInfo) -> Any:
-    """Resolves whatever is a reference in an activity's own settings, at any depth."""
+    """Resolves whatever is a reference in an activity's own settings, at any depth. Only the worker needs them all."""
     if info.context is None:
         return value
     if _is_reference(value):
-        return _read(value, cast("Path", info.context))
+        try:
+            return _read(value, cast("Path", info.context))
+        except ValueError as wrong:
+            return Missing(str(wrong))
     if isinstance(value, dict):
         return {k: _resolve_free(v, info) for k, v in cast("dict[str, Any]", value).items()}
     if isinstance(value, list):
@@ -88,6 +99,10 @@ def _beside_the_file(value: Path, info: ValidationInfo) -> Path:
     return path
 
 
+def _of_one_process(value: Path, info: ValidationInfo) -> Path:
+    return value if info.context is None else located(cast("Path", info.context), str(value))
+
+
 def _from_the_file(value: Path, info: ValidationInfo) -> Path:
     return value if info.context is None else cast("Path", info.context) / value
 
@@ -95,8 +110,10 @@ def _from_the_file(value: Path, info: ValidationInfo) -> Path:
 Referenced = BeforeValidator(_resolve)
 ReferencedIfThere = BeforeValidator(_resolve_if_there)
 Free = Annotated[Any, BeforeValidator(_resolve_free)]
-"""Any value, with the references in it resolved."""
+"""Any value, with the references in it resolved, or Missing in their place (see settings/lacking.py)."""
 File = Annotated[Path, AfterValidator(_beside_the_file)]
 """A readable file, its path relative to the configuration file."""
+FileOfOne = Annotated[Path, AfterValidator(_of_one_process)]
+"""A file that one process is given, named as in a reference: whether it can be read shows where it is used."""
 Folder = Annotated[Path, AfterValidator(_from_the_file)]
 """A folder that need not be there yet, its path relative to the configuration file."""

@@ -9,6 +9,7 @@ from commands.doctor.findings import Check, KeyName, Report, TenantReport
 from commands.doctor.retention import look_at_months
 from commands.doctor.sealing import look_at_sealing
 from commands.doctor.servers import (
+    look_at_given,
     look_at_keys,
     look_at_listener,
     look_at_query,
@@ -32,8 +33,8 @@ async def look(settings: Settings) -> Report:
     (store, standings), temporal, listener, query, keys, (sealing, months) = await asyncio.gather(
         look_at_store(settings.store, [*settings.tenants, STRANGER]),
         look_at_temporal(settings),
-        look_at_listener(settings.api),
-        look_at_query(settings.query),
+        look_at_listener(settings),
+        look_at_query(settings),
         look_at_keys(settings.store),
         asyncio.gather(look_at_sealing(settings), look_at_months(settings.store)),
     )
@@ -52,6 +53,7 @@ async def look(settings: Settings) -> Report:
         look_at_tls(settings.api),
         query,
         *keys,
+        *look_at_given(settings),
     ]
     checks += _strangers(strangers, heard, now)
     return Report(

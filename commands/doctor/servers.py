@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
+from typing import Literal
 
 import httpx
 from temporalio.api.enums.v1 import TaskQueueType
@@ -19,7 +20,8 @@ from ledger.visit import OutOfReach, visit
 from runtime.attributes import SEARCH_ATTRIBUTES
 from runtime.client import connect
 from settings import Api, Settings, Store
-from settings.query import Query
+from settings.lacking import lacking
+from settings.mistakes import dotted
 
 WITHIN = 5.0
 """Seconds that one server may take."""
@@ -96,27 +98,31 @@ async def _worker(client: Client, queue: str) -> Check:
     return Check("Worker", "fine", f"{workers} on task queue {queue}")
 
 
-async def look_at_listener(api: Api) -> Check:
+async def look_at_listener(settings: Settings) -> Check:
     """Whether our listener answers where it is configured to; it may as well run on another machine."""
-    return await _look_at("Listener", api, f"{api.prefix}/<hook>", "./hookledger api")
+    return await _look_at(settings, "api", "Listener", f"{settings.api.prefix}/<hook>")
 
 
-async def look_at_query(query: Query) -> Check:
+async def look_at_query(settings: Settings) -> Check:
     """Whether the listener answers on which the ledger is asked."""
-    return await _look_at("Query", query, "/ledger", "./hookledger query")
+    return await _look_at(settings, "query", "Query", "/ledger")
 
 
-async def _look_at(name: str, at: Api | Query, path: str, command: str) -> Check:
-    scheme = "https" if at.tls else "http"
-    host = {"0.0.0.0": "127.0.0.1", "::": "[::1]", "::1": "[::1]"}.get(at.host, at.host)  # noqa: S104 - asked, not bound
-    shown = f"{scheme}://{at.host}:{at.port}{path}"
+async def _look_at(settings: Settings, process: Literal["api", "query"], name: str, path: str) -> Check:
+    at = settings.api if process == "api" else settings.query
+    scheme, host, port = "https" if at.tls else "http", at.host, at.port
+    shown = f"{scheme}://{host}:{port}{path}"
+    if at.tls and at.tls.client_ca and (metrics := settings.metrics.port(process)):
+        # It asks every caller for a certificate, and we have none.
+        scheme, host, port = "http", settings.metrics.host, metrics
+    host = {"0.0.0.0": "127.0.0.1", "::": "[::1]", "::1": "[::1]"}.get(host, host)  # noqa: S104 - asked, not bound
     try:
         # Its certificate names the address that callers use, which need not be this one.
         async with httpx.AsyncClient(verify=False, trust_env=False, timeout=WITHIN / 2) as client:  # noqa: S501
-            answer = await client.get(f"{scheme}://{host}:{at.port}/health/ready")
+            answer = await client.get(f"{scheme}://{host}:{port}/health/ready")
     except (httpx.HTTPError, OSError) as wrong:
         words = f"nothing answers at {shown} ({type(wrong).__name__})"
-        return Check(name, "note", words, f"Start it: {command}, unless it runs elsewhere.")
+        return Check(name, "note", words, f"Start it: ./hookledger {process}, unless it runs elsewhere.")
     if not answer.is_success:
         return Check(name, "wrong", f"{shown} is not ready (status {answer.status_code})")
     return Check(name, "fine", f"answers at {shown}")
@@ -148,3 +154,13 @@ def look_at_tls(api: Api) -> Check:
         return Check("TLS", "fine", f"certificate {api.tls.certificate.name}")
     words = "not configured, and the platform calls https only"
     return Check("TLS", "note", words, "Set api.tls, or put a proxy that ends TLS in front.")
+
+
+def look_at_given(settings: Settings) -> list[Check]:
+    """What cannot be read here, and which process needs it. Nothing while all can be."""
+    checks: list[Check] = []
+    for lack in lacking(settings):
+        where, words = lack.mistake
+        remedy = f"Only {lack.process} needs it: give it to that one."
+        checks.append(Check("Given", "note", f"{dotted(where)}: {words}", remedy))
+    return checks

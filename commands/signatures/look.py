@@ -10,6 +10,7 @@ import settings as configuration
 from commands.mistakes import refuse
 from commands.signatures.options import AsJson, Tenant, known_tenant, load, moment
 from commands.times import parse_time
+from settings.lacking import lacking
 
 _LOOK = "Look"
 
@@ -146,6 +147,13 @@ def why(
 
 @config.command()
 def check() -> None:
-    """Reads the configuration and names every mistake with its line; starts nothing. Exit code 2 for mistakes."""
+    """Reads the configuration and names every mistake with its line; starts nothing. Exit code 2 for mistakes.
+
+    What one process needs and cannot be read here is a warning: that process may be given it.
+    """
     settings = load()
+    for lack in lacking(settings):
+        typer.secho(
+            f"{configuration.wrong_in([lack.mistake])} (only {lack.process} needs it)", err=True, fg="yellow"
+        )
     typer.echo(f"ok: tenants {', '.join(settings.tenants)}")

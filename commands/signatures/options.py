@@ -9,6 +9,8 @@ import settings as configuration
 from commands.ending import stop
 from commands.mistakes import refuse
 from commands.times import parse_time
+from settings.lacking import lacking
+from settings.metrics import Process
 
 AsJson = Annotated[bool, typer.Option("--json", help="For programs: JSON instead of text.")]
 Tenant = Annotated[str | None, typer.Option(help="Only this tenant, by its name in hookledger.toml.")]
@@ -20,12 +22,15 @@ Request = Annotated[str, typer.Argument(metavar="REQUEST", help="Its id, from ./
 User = Annotated[str, typer.Argument(help="Login, platform id, or pseudonym from the ledger.")]
 
 
-def load() -> configuration.Settings:
-    """The configuration, or its mistakes on standard error and exit code 2."""
+def load(process: Process | None = None) -> configuration.Settings:
+    """The configuration, or its mistakes on standard error and exit code 2; what that process lacks is one, too."""
     from runtime.configuration import load_checked
 
     try:
-        return load_checked()
+        settings = load_checked()
+        if found := [lack.mistake for lack in lacking(settings) if lack.process == process]:
+            raise configuration.wrong_in(found)
+        return settings
     except configuration.ConfigError as wrong:
         refuse(wrong)
 

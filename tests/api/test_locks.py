@@ -232,8 +232,45 @@ def _settings(tmp_path: Path, store: Store) -> Settings:
     return configure(tmp_path, store, api='allow = ["10.0.0.0/33"]')
 
 
-def test_a_list_beside_proxies_that_are_everybody_is_refused(tmp_path: Path, store: Store) -> None:
+@pytest.mark.parametrize(
+    "proxies",
+    [
+        "*",
+        "0.0.0.0/0",
+        "::/0",
+        "10.0.0.5, 0.0.0.0/0",
+        "0.0.0.0/1,128.0.0.0/1",
+        "::ffff:0:0/96",
+        "::/1, 8000::/1",
+    ],
+)
+def test_a_list_beside_proxies_that_are_everybody_is_refused(
+    tmp_path: Path, store: Store, proxies: str
+) -> None:
     from settings import ConfigError
 
-    with pytest.raises(ConfigError, match="every caller says where they come from"):
-        configure(tmp_path, store, api='allow = ["10.0.0.0/8"]\nforwarded_allow_ips = "*"')
+    api, list_of_one = f'forwarded_allow_ips = "{proxies}"', 'allow = ["10.0.0.0/8"]'
+    assert configure(tmp_path, store, api=api).api.forwarded_allow_ips == proxies
+    with pytest.raises(ConfigError, match=r"api\.allow: .* every caller says where they come from"):
+        configure(tmp_path, store, api=f"{list_of_one}\n{api}")
+    with pytest.raises(ConfigError, match=r"tenants\.as100\.allow: .* every caller says"):
+        configure(tmp_path, store, api=api, tenant=list_of_one)
+
+
+@pytest.mark.parametrize("proxies", ["", "10.0.0.5", "10.0.0.0/8, 2001:db8::1 ,::1", "0.0.0.0/1", "2000::/3"])
+def test_a_list_beside_proxies_that_are_some(tmp_path: Path, store: Store, proxies: str) -> None:
+    api = f'allow = ["10.0.0.0/8"]\nforwarded_allow_ips = "{proxies}"'
+    assert configure(tmp_path, store, api=api).api.forwarded_allow_ips == proxies
+
+
+@pytest.mark.parametrize(
+    "proxies",
+    ["nonsense", "10.0.0.5 10.0.0.6", "10.0.0.5,", "10.0.0.0/33", "10.0.0.5/8", "*, 10.0.0.5", " *"],
+)
+def test_a_proxy_that_is_no_address_is_a_mistake(tmp_path: Path, store: Store, proxies: str) -> None:
+    from settings import ConfigError
+
+    with pytest.raises(ConfigError, match=r"api\.forwarded_allow_ips: must be addresses or networks"):
+        configure(tmp_path, store, api=f'forwarded_allow_ips = "{proxies}"')
+    with pytest.raises(ConfigError, match=r"query\.forwarded_allow_ips: must be addresses or networks"):
+        configure(tmp_path, store, api=f'[query]\nforwarded_allow_ips = "{proxies}"')

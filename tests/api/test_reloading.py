@@ -182,3 +182,20 @@ async def test_a_key_that_cannot_be_used_leaves_those_before(changing: Edge, tmp
     )
     assert await reloading.reload() is False
     assert await _message(changing) is None
+
+
+async def test_a_list_of_addresses_waits_for_the_proxies_that_it_is_to_stand_beside(
+    servers: Servers, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, log: Logged
+) -> None:
+    monkeypatch.setenv("TEMPORAL_ADDRESS", servers.temporal)
+    path = tmp_path / "hookledger.toml"
+    monkeypatch.setenv("HOOKLEDGER_CONFIG", str(path))
+    async with listen(configure(tmp_path, store, api='forwarded_allow_ips = "*"')) as edge:
+        text = path.read_text().replace('"*"', '"10.0.0.5"')
+        path.write_text(text.replace("[tenants.as100]", '[tenants.as100]\nallow = ["203.0.113.7"]'))
+        receiver = edge.app.state.receiver
+
+        assert await Reloading(receiver).reload() is False
+
+        assert receiver.settings.tenants["as100"].allow == ()
+    assert "tenants.as100.allow: cannot stand beside" in "\n".join(log.lines)

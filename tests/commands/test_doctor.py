@@ -12,16 +12,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from prometheus_client import CollectorRegistry
 from temporalio.client import Client
 
 from api.refusals import Refused
-from commands.doctor.servers import look_at_temporal
+from commands.doctor.servers import look_at_given, look_at_listener, look_at_temporal
 from dev.processes import free_port
 from ledger.engine import Pool
 from ledger.receive import receive
 from ledger.refusals import write_refusals
+from runtime.seeing.listener import Listener
 from runtime.worker import assemble
-from settings import Settings, Store
+from settings import Settings, Store, Tls
+from settings.metrics import Metrics
 from tests.commands.conftest import Run
 from tests.commands.databases import database
 from tests.commands.stored import planned, probe
@@ -199,3 +202,22 @@ async def test_an_unmigrated_store_is_told_from_a_lost_one(
     assert (result.exit_code, others.exit_code) == (1, 2)
     assert "Run ./hookledger migrate." in result.stdout
     assert others.stderr == "the store is not migrated: run ./hookledger migrate\n"
+
+
+async def test_a_listener_that_asks_for_certificates_is_asked_at_its_metrics(
+    settings: Settings, tmp_path: Path
+) -> None:
+    tls = Tls(certificate=tmp_path / "a.pem", key=tmp_path / "a.key", client_ca=tmp_path / "ca.pem")
+    seen = Listener("127.0.0.1", 0, CollectorRegistry(), {}, {})
+    try:
+        api = settings.api.model_copy(update={"tls": tls, "port": free_port()})
+        locked = settings.model_copy(update={"api": api, "metrics": Metrics(api=seen.port)})
+        check = await look_at_listener(locked)
+    finally:
+        seen.close()
+
+    assert (check.state, check.words) == ("fine", f"answers at https://127.0.0.1:{api.port}/webhook/<hook>")
+    [first, *_] = given = look_at_given(locked)
+    assert len(given) == 3
+    assert (first.state, first.remedy) == ("note", "Only api needs it: give it to that one.")
+    assert look_at_given(settings) == []

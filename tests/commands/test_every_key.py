@@ -20,6 +20,7 @@ async def test_every_key_has_a_line(
     run: Run, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TEMPORAL_API_KEY", "hunter2-fake")
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_HEADERS", "api-key=hunter2-fake")
     folder = open_folder(settings)
     assert folder is not None
     epoch, _ = folder.take(490_000)
@@ -30,7 +31,8 @@ async def test_every_key_has_a_line(
     assert listed.exit_code == 0, listed.output
     lines = [json.loads(line) for line in listed.stdout.splitlines()]
     assert {line["kind"] for line in lines} == {
-        "fingerprint", "store", "webhook", "derived", "spool", "vault wrapping", "vault", "temporal", "api",
+        "fingerprint", "store", "webhook", "derived", "spool", "vault wrapping", "vault", "temporal",
+        "collector", "api",
     }  # fmt: skip
     for line in lines:
         assert line["kind"] == "api" or (line["owner"] and line["rotate"] and line["lost"]), line
@@ -39,6 +41,8 @@ async def test_every_key_has_a_line(
     assert webhook["since"] is not None
     [keeper] = [line for line in lines if line.get("name") == "store.keeper_url"]
     assert keeper["there"] is False, "it is not given to this process"
+    [collector] = [line for line in lines if line["kind"] == "collector"]
+    assert collector["source"] == "env OTEL_EXPORTER_OTLP_HEADERS"
     [vault] = [line for line in lines if line["kind"] == "vault"]
     assert epoch.name in vault["name"]
 

@@ -5,6 +5,7 @@ import http.server
 import os
 import socket
 import threading
+import tomllib
 from collections.abc import Generator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -49,6 +50,45 @@ def test_api_is_healthy_while_it_is_ready(
 ) -> None:
     monkeypatch.setattr(api, "status", status)
     assert [ready.main(), ready.main("query")] == [code, code]
+
+
+@pytest.mark.parametrize("name", ["api", "query"])
+def test_the_listener_of_metrics_is_asked_where_there_is_one(
+    api: type[_Api], monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """With mutual TLS no other can be asked without a certificate."""
+    path = Path(os.environ["HOOKLEDGER_CONFIG"])
+    port = path.read_text().split()[3]
+    locked = f'[{name}.tls]\ncertificate = "a.pem"\nkey = "a.key"\nclient_ca = "ca.pem"\n'
+    path.write_text(f'{locked}[metrics]\nhost = "0.0.0.0"\n{name} = {port}\n')
+    assert ready.main(name) == 0
+    monkeypatch.setattr(api, "status", 503)
+    assert ready.main(name) == 1
+
+
+def test_the_port_of_metrics_in_the_environment_goes_before(
+    api: type[_Api], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = Path(os.environ["HOOKLEDGER_CONFIG"])
+    monkeypatch.setenv("HOOKLEDGER_METRICS_PORT", path.read_text().split()[3])
+    path.write_text("[metrics]\napi = 1\n")
+    assert ready.main() == 0
+    monkeypatch.setenv("HOOKLEDGER_METRICS_PORT", "0")
+    assert ready.main() == 1
+
+
+def test_without_metrics_it_says_that_it_has_no_certificate(
+    api: type[_Api], capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path(os.environ["HOOKLEDGER_CONFIG"]).write_text('[api.tls]\nclient_ca = "ca.pem"\n')
+    assert ready.main() == 1
+    assert "give [metrics] api = PORT" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["api", "query"])
+def test_the_shipped_configuration_has_metrics_to_ask(name: str) -> None:
+    shipped = tomllib.loads((Path(ready.__file__).parent / "hookledger.toml").read_text())
+    assert shipped["metrics"][name]
 
 
 def test_api_is_not_healthy_when_nobody_listens(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

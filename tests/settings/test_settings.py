@@ -187,11 +187,6 @@ def test_settings_cannot_be_changed(write: Write) -> None:
             '[tenants.as100]\nregion = "UK"\n[tenants.as100.token]',
             "8: tenants.as100.region: must be a two-letter region",
         ),
-        (
-            "[store]",
-            '[api.tls]\ncertificate = "fingerprint.key"\nkey = "nowhere.pem"\n[store]',
-            "5: api.tls.key: cannot read",
-        ),
     ],
 )
 def test_a_mistake_is_named_with_its_line(write: Write, old: str, new: str, expected: str) -> None:

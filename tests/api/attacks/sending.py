@@ -32,6 +32,8 @@ def judged(attack: Attack, got: bytes, *secrets: str) -> int:
     assert statuses, f"{attack.name}: closed without a word"
     assert statuses[0] in attack.answers, f"{attack.name}: {statuses[0]}"
     assert len(statuses) == 1, f"{attack.name}: a second call was heard in the first"
+    if attack.code:
+        assert f'problem:{attack.code}"'.encode() in got, f"{attack.name}: not {attack.code}"
     for secret in (SECRET, *secrets):
         assert secret.encode() not in got, f"{attack.name}: echoed"
     if statuses[0] in (401, 403):

@@ -1,7 +1,8 @@
 """The attacks on the door, as octets on a socket: what is sent, what must be answered, and which reference asks for it.
 
 A row's `send` is given the good token of tenant as100 and gives the whole call. `answers` are the statuses that may come
-first; none means that the connection is closed without one. docs/attacks.md is this table.
+first; none means that the connection is closed without one. `code` is what the problem must be called, where only that
+shows who turned the call away. docs/attacks.md is this table.
 """
 
 import base64
@@ -35,6 +36,7 @@ class Attack:
     reference: str
     answers: tuple[int, ...]
     send: Callable[[Given], bytes]
+    code: str = ""
 
 
 def part(value: Any) -> str:
@@ -277,9 +279,28 @@ def _asked(attack: Attack) -> Attack:
     def send(given: Given) -> bytes:
         return attack.send(given).replace(b" /webhook/changePassword", b" /ledger/keys", 1)
 
-    # A body may be shorter there, and one of good JSON that is no question is 422.
-    answers = (*attack.answers, 413, 422) if 400 in attack.answers and attack in BODIES else attack.answers
-    return replace(attack, answers=answers, send=send)
+    return replace(attack, send=send)
+
+
+def asking(label: str, more: str = "") -> bytes:
+    """The body of a call that makes a key; with a good label, and nothing more, it is taken."""
+    return f'{{"role":"auditor","reason":"a test","tenant":"as100","label":{label}{more}}}'.encode()
+
+
+def _question(
+    name: str,
+    reference: str,
+    body: bytes,
+    status: int = 400,
+    code: str = "bad_json",
+    kind: str = "application/json",
+    *headers: str,
+) -> Attack:
+    def send(given: Given) -> bytes:
+        bearer = f"Authorization: Bearer {given.token}"
+        return call(bearer, f"Content-Type: {kind}", *headers, path="/ledger/keys", body=body)
+
+    return Attack(name, reference, (status,), send, code)
 
 
 KEYS = [
@@ -292,10 +313,47 @@ KEYS = [
     _token("a key of 9,000 characters", "ASVS 4.2.5", lambda g: g.token + "a" * 9_000),
 ]  # fmt: skip
 
+_LABEL = '"attacked"'
+_TAKEN = asking(_LABEL)
+"""Each fault is in this body or in how it is sent: but for that a key would be made."""
+
+QUESTIONS = [
+    _question("a name twice", "RFC 8259 §4, RFC 7493 §2.3, ASVS 2.2.1", asking(_LABEL, ',"role":"auditor"')),
+    _question("a name twice, once escaped", "RFC 7493 §2.3", asking(_LABEL, ',"\\u0072ole":"auditor"')),
+    _question("NaN", "RFC 8259 §6, CASES 26", asking("NaN")),
+    _question("a number beyond what doubles hold", "RFC 7493 §2.2", asking("1e999")),
+    _question("a number of 5,000 digits", "RFC 7493 §2.2", asking("9" * 5000)),
+    _question("a byte order mark", "RFC 8259 §8.1, CASES 26", b"\xef\xbb\xbf" + _TAKEN, 400, "byte_order_mark"),
+    _question("UTF-16", "RFC 8259 §8.1", _TAKEN.decode().encode("utf-16"), 400, "not_utf8", "application/json; charset=utf-16"),
+    _question("UTF-16 without a mark", "RFC 8259 §8.1", _TAKEN.decode().encode("utf-16-le"), kind="application/json; charset=utf-16le"),
+    _question("UTF-7", "RFC 8259 §8.1", _TAKEN.replace(b"{", b"+AHs-"), kind="application/json; charset=utf-7"),
+    _question("half a character", "RFC 3629 §3, CASES 26", _TAKEN.replace(b"attacked", b"\xed\xa0\x80"), 400, "not_utf8"),
+    _question("half a surrogate pair", "RFC 7493 §2.1", asking('"\\ud800"')),
+    _question("overlong UTF-8", "RFC 3629 §10", _TAKEN.replace(b"attacked", b"\xc0\xaf"), 400, "not_utf8"),
+    _question("NUL in text", "RFC 8259 §7", asking('"nul\\u0000led"'), 422, "bad_parameters"),
+    _question("a comment", "RFC 8259 §2", asking(_LABEL, "/**/")),
+    _question("a comma too many", "RFC 8259 §4", asking(_LABEL, ",")),
+    _question("single quotes", "RFC 8259 §7", asking("'attacked'")),
+    _question("garbage behind", "RFC 8259 §2", _TAKEN + b"{}"),
+    _question("200 levels", "RFC 8259 §9, CASES 26", asking("[" * 200 + "]" * 200), 422, "bad_parameters"),
+    _question("30,000 levels", "RFC 8259 §9", asking("[" * 30_000 + "]" * 30_000), 400, "too_deep"),
+    _question("a list", "ASVS 2.2.1", b"[" + _TAKEN + b"]", 400, "not_an_object"),
+    _question("2 MB", "RFC 9110 §15.5.14, CASES 26", _TAKEN + b" " * 2_000_000, 413, "too_large"),
+    _question("a form", "ASVS 4.1.1", _TAKEN, 415, "not_json", "application/x-www-form-urlencoded"),
+    _question("several parts", "ASVS 4.1.1", _TAKEN, 415, "not_json", "multipart/form-data; boundary=x"),
+    _question("JSON called XML", "ASVS 4.1.1", _TAKEN, 415, "not_json", "application/xml"),
+    _question("JSON in a parameter of text", "ASVS 4.1.1", _TAKEN, 415, "not_json", "text/plain; application/json"),
+    *(
+        _question(f"coded as {coding}", "RFC 9110 §8.4, CASES 26", _TAKEN, 415, "encoded", "application/json", f"Content-Encoding: {coding}")
+        for coding in ("gzip", "deflate", "br", "zstd", "identity, gzip")
+    ),
+    _question("a member that nobody knows, with a password", "ASVS 2.2.1, 16.5.1", asking(_LABEL, f',"passwordText":"{SECRET}"'), 422, "bad_parameters"),
+]  # fmt: skip
+
 OF_THE_LEDGER: dict[str, list[Attack]] = {
     "Keys": [_asked(attack) for attack in KEYS],
     "Where the key is": [_asked(attack) for attack in BEARERS],
     "The message": [_asked(attack) for attack in MESSAGES if 200 not in attack.answers],
-    "Bodies": [_asked(attack) for attack in BODIES],
+    "Bodies": QUESTIONS,
 }
 """The listener of questions: the same attacks, and those on its keys."""

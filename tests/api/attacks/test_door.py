@@ -59,7 +59,7 @@ def _tables(families: Mapping[str, Sequence[Attack]]) -> Iterator[str]:
     for family, attacks in families.items():
         yield f"\n## {family}\n\n| attack | reference | answer |\n| --- | --- | --- |"
         for attack in attacks:
-            answers = ", ".join(map(str, attack.answers))
+            answers = ", ".join(map(str, attack.answers)) + (f" `{attack.code}`" if attack.code else "")
             yield f"| {attack.name.replace('|', '')} | {attack.reference} | {answers} |"
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from ledger.engine import Pool
 from tests.api.attacks.sending import answer, judged
-from tests.api.attacks.table import OF_THE_LEDGER, Given, with_token
+from tests.api.attacks.table import OF_THE_LEDGER, Given, asking, with_token
 from tests.api.edge import logged
 from tests.api.query.asking import Desk, make
 from tests.support import rows
@@ -26,9 +26,8 @@ async def test_it_is_turned_away(desk: Desk, pool: Pool, family: str) -> None:
 async def test_the_same_call_without_an_attack_is_taken(desk: Desk, pool: Pool) -> None:
     """Else the table shows nothing."""
     text, _ = await make(desk.settings, "admin")
-    body = b'{"role":"auditor","label":"not attacked","reason":"a test","tenant":"as100"}'
 
-    got = await answer(desk.port, with_token(text, path="/ledger/keys", body=body))
+    got = await answer(desk.port, with_token(text, path="/ledger/keys", body=asking('"not attacked"')))
 
     assert got.startswith(b"HTTP/1.1 20"), got
     assert len(await rows(pool, "SELECT id FROM keys")) == 2
