@@ -3,7 +3,8 @@
 import base64
 import binascii
 from functools import cached_property
-from typing import Annotated, Any, Literal, Self
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self, cast
 
 from pydantic import (
     Field,
@@ -21,7 +22,7 @@ from settings.metrics import Metrics
 from settings.mistakes import Mistake, TableError
 from settings.platform import Platform, safe_address
 from settings.query import Query
-from settings.references import Free, Referenced, ReferencedIfThere
+from settings.references import Free, Referenced, ReferencedIfThere, leads_to_nothing
 from settings.rules import Attribute, Code, Mode, Rules, looks_like
 from settings.sealing import Evidence
 from settings.spool import Spool
@@ -111,6 +112,8 @@ class Key(Table):
     secret: Annotated[str, Referenced] = Field(repr=False)
     encoding: Literal["raw", "base64"] = "raw"
     name: Name = "current"
+    spare: bool = False
+    """While its file or variable is empty or missing there is no such key: what is mounted once is filled for a rotation."""
 
     @cached_property
     def material(self) -> bytes:
@@ -124,6 +127,12 @@ class Key(Table):
             words = 'does not decode as base64: check it, or set encoding = "raw"'
             raise TableError((("secret",), words)) from None
         return self
+
+
+def is_empty_spare(key: Any, root: Path) -> bool:
+    """Whether a table of `keys`, as it stands in the configuration, is no key for now."""
+    table = cast("dict[str, Any]", key) if isinstance(key, dict) else {}
+    return table.get("spare") is True and leads_to_nothing(table.get("secret"), root)
 
 
 class Proof(Table):
@@ -146,6 +155,14 @@ class Token(Table):
     leeway: Pause = 30
     max_life: Seconds = 86_400
     proof: Proof | None = None
+
+    @field_validator("keys", mode="before")
+    @classmethod
+    def _without_empty_spares(cls, keys: Any, info: ValidationInfo) -> Any:
+        if info.context is None or not isinstance(keys, list):
+            return keys
+        listed = cast("list[Any]", keys)
+        return [key for key in listed if not is_empty_spare(key, cast("Path", info.context))]
 
     @model_validator(mode="after")
     def _can_verify(self) -> Self:

@@ -9,7 +9,7 @@ from types import UnionType
 from typing import Annotated, Any, Literal, Union, cast, get_args, get_origin
 
 from settings.loading import parse
-from settings.models import Settings
+from settings.models import Settings, is_empty_spare
 from settings.references import Free, Referenced, ReferencedIfThere, located
 from settings.table import Table
 from settings.tls import Tls
@@ -69,7 +69,7 @@ def sources(path: Path | None = None) -> list[Source]:
     for place in dict.fromkeys(secret_places()):
         for names, value, around in _at(place, data, (), {}):
             kind, target = _reference(value, plain=place[-1:] == ("key",))
-            if kind is None:
+            if kind is None or is_empty_spare(around, root):
                 continue
             file = located(root, target)
             found.append(

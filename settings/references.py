@@ -70,6 +70,16 @@ def located(root: Path, target: str) -> Path:
     return Path(os.environ.get("CREDENTIALS_DIRECTORY", "")) / name if credential else root / target
 
 
+def leads_to_nothing(value: Any, root: Path) -> bool:
+    """Whether a reference's variable or file is missing or empty; one that cannot be read is another matter."""
+    if not _is_reference(value):
+        return False
+    if "env" in value:
+        return not os.environ.get(value["env"])
+    file = located(root, value["file"])
+    return not file.exists() or file.stat().st_size == 0
+
+
 def _read(reference: dict[str, str], root: Path) -> str:
     if name := reference.get("env"):
         if not (text := os.environ.get(name)):

@@ -12,7 +12,7 @@ import pytest
 from api.auth import mint
 from api.reloading import Reloading
 from ledger.engine import Pool
-from settings import Store, load
+from settings import Key, Settings, Store, load
 from tests.api.edge import Edge, Logged, configure, listen
 from tests.api.people import person
 from tests.support import Servers, rows
@@ -151,6 +151,43 @@ async def test_a_webhook_key_is_rotated_under_load_and_no_hook_is_turned_away(
 
     assert min(len(sent["old"]), len(sent["new"])) >= 40
     assert set(sent["old"] + sent["new"]) == {200}
+
+
+def _signed(settings: Settings, secret: str) -> str:
+    """A good token of as100, but for its key."""
+    tenant = settings.tenants["as100"]
+    token = tenant.token.model_copy(update={"keys": (Key(secret=secret),)})
+    tenants = {"as100": tenant.model_copy(update={"token": token})}
+    return mint("as100", settings.model_copy(update={"tenants": tenants}))
+
+
+async def test_a_spare_key_comes_and_goes_with_what_is_in_its_file(changing: Edge, tmp_path: Path) -> None:
+    """Its file is mounted once, empty: nothing else has to be changed for a rotation."""
+    reloading = Reloading(changing.app.state.receiver)
+    spare = tmp_path / "next.key"
+    spare.touch()
+    _write_keys(tmp_path, "webhook", "next")
+    path = tmp_path / "hookledger.toml"
+    path.write_text(path.read_text().replace('name = "next",', 'name = "next", spare = true,'))
+
+    async def status(secret: str) -> int:
+        headers = {
+            "Authorization": f"Bearer {_signed(changing.settings, secret)}",
+            "Content-Type": "application/json",
+        }
+        url = f"http://127.0.0.1:{changing.port}/webhook/postUpdateUser"
+        answer = await changing.http.post(url, json={"request": {"user": person()}}, headers=headers)
+        return answer.status_code
+
+    old, new = (tmp_path / "webhook.key").read_text().strip(), "n" * 48
+    for text, expected in (("", 401), (new, 200), ("", 401)):
+        spare.write_text(text)
+        assert await reloading.reload() is True
+        assert (await status(old), await status(new)) == (200, expected)
+    spare.unlink()
+    assert await reloading.reload() is True
+    spare.write_text("short")
+    assert await reloading.reload() is False
 
 
 async def test_keys_that_cannot_be_are_not_taken(changing: Edge, tmp_path: Path, log: Logged) -> None:
