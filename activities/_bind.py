@@ -251,7 +251,10 @@ class _Attempt:
 
 
 def event_of(stored: Stored, activity: Activity, wiring: Wiring) -> Event:
-    """The Event of a stored delivery. Raises Refused if its body has been erased, SecretGone if only its secret has."""
+    """The Event of a stored delivery. Raises Refused if its body has been erased, SecretGone if only its secret has.
+
+    `wiring.unseal` says None of what is gone for good only; what it raises is tried again like other trouble.
+    """
     if not activity.secret:
         return event_told(stored)
     sealed = stored.sealed

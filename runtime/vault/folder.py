@@ -65,7 +65,7 @@ class Folder:
                 return self._make(hour)[0]
 
     def read(self, epoch: Epoch) -> bytes | None:
-        """The key; None if it is destroyed, damaged, or wrapped with a key that is not configured."""
+        """The key; None if it is not here, damaged, or wrapped with a key that is not configured."""
         try:
             text = self._file(epoch).read_bytes()
         except FileNotFoundError:
@@ -129,6 +129,10 @@ class Folder:
             with contextlib.suppress(ValueError, TypeError):
                 found.append(Destroyed(**json.loads(line)))
         return found
+
+    def was_destroyed(self, epoch: Epoch) -> bool:
+        """Whether the list has it. A key that is only not here may be on another disk, or come back with a mount."""
+        return any(line.key == epoch.name for line in self.destroyed())
 
     def _make(self, hour: int) -> tuple[Epoch, bytes]:
         """A new key under the hour's next serial. Raises FileExistsError if another process was first."""

@@ -5,6 +5,7 @@ import os
 import struct
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Protocol
 
 from cryptography.exceptions import InvalidTag
@@ -12,6 +13,8 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
+from activities._activity import SEALED_FOR
+from activities._errors import SecretOutOfReach
 from runtime.vault.epoch import HOUR, Epoch
 
 log = logging.getLogger(__name__)
@@ -36,7 +39,11 @@ class EpochKeys(Protocol):
         ...
 
     def read(self, epoch: Epoch) -> bytes | None:
-        """The key, None if it is not there any more."""
+        """The key, None if it is not there or does not open."""
+        ...
+
+    def was_destroyed(self, epoch: Epoch) -> bool:
+        """Whether it was destroyed, as far as is written down."""
         ...
 
 
@@ -86,12 +93,26 @@ class Vault:
         return head + nonce + cipher.encrypt(nonce, secret.encode(), head + delivery.encode())
 
     def unseal(self, delivery: str, sealed: bytes) -> str | None:
-        """The secret; None if its key is destroyed, or it was sealed for another delivery, or is no seal at all."""
+        """The secret; None if it is gone for good: its key is destroyed, or its time is over, or it is no seal at all.
+
+        Raises SecretOutOfReach if it does not open for any other reason, and OSError where the disk refuses.
+        """
         epoch = epoch_of(sealed)
         if epoch is not None and (text := self._open(epoch, delivery, sealed)) is not None:
             return text
         # Until 0.2.0: what an api of a release before epoch keys sealed, for two days after the upgrade.
-        return _opened(self._earlier, sealed[:_NONCE], sealed[_NONCE:], delivery.encode())
+        earlier = _opened(self._earlier, sealed[:_NONCE], sealed[_NONCE:], delivery.encode())
+        if earlier is None and epoch is not None and not self._gone(epoch):
+            raise SecretOutOfReach(
+                f"vault key {epoch.name} does not open it here: give this worker the api's [vault] folder and keys"
+            )
+        return earlier
+
+    def _gone(self, epoch: Epoch) -> bool:
+        """Only what is known to be gone is: a key that is not seen may be behind a mount, or wrapped with a new key."""
+        if epoch.due(SEALED_FOR) <= datetime.fromtimestamp(self._clock(), UTC):
+            return True
+        return self._keys is not None and self._keys.was_destroyed(epoch)
 
     def _open(self, epoch: Epoch, delivery: str, sealed: bytes) -> str | None:
         # From the disk each time: a key that was destroyed is gone for this process as well.

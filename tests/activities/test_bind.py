@@ -2,7 +2,9 @@
 
 import json
 import uuid
+from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +13,7 @@ from temporalio.exceptions import ApplicationError
 from activities import Event, Hook, Outcome, Refused, Tools, Unavailable, activity
 from activities._bind import without
 from ledger.sweep import tidy
+from runtime.vault import Folder, Vault
 from tests.activities.desk import Desk, effect, writer
 
 
@@ -212,6 +215,50 @@ async def test_work_whose_secret_is_gone_ends_so(desk: Desk, how: str) -> None:
     [entry] = await desk.entries(piece)
     assert (entry["outcome"], entry["detail"]) == ("secret_gone", {"error": "SecretGone"})
     assert (await desk.attempt(sync, piece))[0].failed
+
+
+async def test_a_secret_whose_key_is_not_seen_waits_for_who_sees_it(desk: Desk, tmp_path: Path) -> None:
+    told: list[str | None] = []
+
+    @activity(on=Hook.CHANGE_PASSWORD, secret=True)
+    async def sync(event: Event, tools: Tools) -> None:
+        told.append(event.secret)
+
+    number, good = uuid.uuid4(), desk.wiring
+    [piece] = await desk.store(sync, **_sealing(desk, number))
+    without_the_mount = Vault(Folder(tmp_path / "vault", [b"w" * 32]), b"k" * 32)
+    desk.wiring = replace(good, unseal=without_the_mount.unseal)
+    with pytest.raises(ApplicationError) as error:
+        await desk.attempt(sync, piece)
+    assert (error.value.type, error.value.non_retryable) == ("SecretOutOfReach", False)
+    assert "give this worker the api's [vault] folder and keys" in (await desk.fault(piece) or "")
+    assert await desk.outcomes(piece) == []
+    assert await _kept(desk, number)
+    desk.wiring = good
+    await desk.attempt(sync, piece)
+    assert told == ["hunter2-fake"]
+
+
+def _takes_it_for_gone(_delivery: str, _sealed: bytes) -> None:
+    """As where a clock is ahead by days."""
+
+
+async def test_a_secret_that_an_attempt_took_for_gone_stays_until_its_time_is_over(desk: Desk) -> None:
+    @activity(on=Hook.CHANGE_PASSWORD, secret=True)
+    async def sync(event: Event, tools: Tools) -> None:
+        raise AssertionError("it must not run")
+
+    number = uuid.uuid4()
+    [piece] = await desk.store(sync, **_sealing(desk, number))
+    desk.wiring = replace(desk.wiring, unseal=_takes_it_for_gone)
+    with pytest.raises(ApplicationError):
+        await desk.attempt(sync, piece)
+    assert await desk.outcomes(piece) == ["secret_gone"]
+    assert await _kept(desk, number)
+    await desk.pool.execute("UPDATE vault SET expires_at = now() WHERE delivery = $1", number)
+    async with desk.wiring.engine.begin() as connection:
+        await tidy(connection)
+    assert not await _kept(desk, number)
 
 
 async def test_an_erased_body_is_refused(desk: Desk) -> None:
