@@ -1,12 +1,16 @@
 """bind at the real store: what it settles, what it commits together, and what an author's code is given."""
 
 import json
+import re
 import uuid
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
+import httpx
 import pytest
 from temporalio.exceptions import ApplicationError
 
@@ -319,6 +323,45 @@ async def test_what_is_told_of_a_delivery(desk: Desk) -> None:
         desk.login,
     )
     assert event.subject == str(piece.subject)
+
+
+def _address(secret: str) -> None:
+    asked = httpx.Request("POST", "https://desk.example/set", params={"password": secret})
+    httpx.Response(404, request=asked).raise_for_status()
+
+
+def _key(secret: str) -> None:
+    known: dict[str, str] = {}
+    known.pop(secret)
+
+
+def _body(secret: str) -> None:
+    raise ValueError(json.dumps({"answer": json.dumps({"password": secret})}))
+
+
+@pytest.mark.parametrize("blurt", [_address, _key, _body])
+async def test_an_error_is_kept_without_the_secret_however_it_is_spelt(
+    desk: Desk, blurt: Callable[[str], None]
+) -> None:
+    secret, number = 'P@ss w"rd\\1é', uuid.uuid4()
+
+    @activity(on=Hook.CHANGE_PASSWORD, secret=True)
+    async def sync(event: Event, tools: Tools) -> Outcome:
+        if tools.attempt == 1:
+            blurt(event.secret or "")
+        return Outcome("done", {"asked": f"https://desk.example/?p={quote(event.secret or '')}"})
+
+    stored = _sealing(desk, number)
+    stored["sealed"] = desk.vault.seal(str(number), secret)
+    [piece] = await desk.store(sync, **stored)
+    with pytest.raises(ApplicationError):
+        await desk.attempt(sync, piece)
+    fault = await desk.fault(piece) or ""
+    assert "[cut]" in fault
+    assert not {"ss", "rd"} & set(re.findall("[a-z]+", fault.lower()))
+    await desk.attempt(sync, piece)
+    [entry] = await desk.entries(piece)
+    assert entry["detail"] == {"asked": "https://desk.example/?p=[cut]"}
 
 
 def test_what_an_author_tells_is_without_the_secrets_that_they_were_told() -> None:
