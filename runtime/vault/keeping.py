@@ -42,7 +42,7 @@ async def destroy_due(folder: Folder | None, by: str) -> None:
     try:
         await asyncio.to_thread(folder.destroy_due, SEALED_FOR, datetime.now(UTC), by)
     except OSError as wrong:
-        log.error("vault: keys whose time is over cannot be destroyed (%s)", wrong.strerror)
+        log.error("vault: not all whose time is over could be destroyed (%s)", wrong.strerror)
 
 
 def needing_secrets() -> list[str]:
