@@ -38,6 +38,7 @@ class Sweep:
         self._vault = open_folder(settings)
         self._slots = asyncio.Semaphore(_AT_ONCE)
         self._looked_for = 0.0
+        self._destroying: asyncio.Task[None] | None = None
         self.swept_at = time.monotonic()
         """When a round last went through, by the monotonic clock."""
 
@@ -54,7 +55,14 @@ class Sweep:
             if time.monotonic() - looked >= _ERASURES_EVERY:
                 looked = time.monotonic()
                 await self.erase_due()
-                await destroy_due(self._vault, "worker")
+                self.destroy_due()
+
+    def destroy_due(self) -> None:
+        """Destroys keys whose time is over, beside the sweep: a disk that hangs stops neither it nor more than one look."""
+        if self._destroying is not None and not self._destroying.done():
+            log.error("vault: its folder does not answer: no key is destroyed")
+            return
+        self._destroying = asyncio.create_task(destroy_due(self._vault, "worker"))
 
     async def erase_due(self) -> None:
         """Erases whoever waited for it and may go now; without the keeper's role, says that they wait."""

@@ -5,7 +5,7 @@ import os
 import struct
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 from cryptography.exceptions import InvalidTag
@@ -25,8 +25,6 @@ _MARK, _VERSION = b"HLV", 1
 _NONCE = 12
 _SOON = 60.0
 """Seconds before an hour in which its key is made."""
-_AGAIN = 5.0
-"""Seconds after which keys are looked for again by who needs one and has none."""
 
 NO_FOLDER = "no [vault] folder is configured"
 
@@ -48,10 +46,7 @@ class EpochKeys(Protocol):
 
 
 class Vault:
-    """One per process. `refresh` fetches the keys that seal, so that sealing itself touches no disk.
-
-    `trouble` says why nothing can be sealed, and is empty while it can.
-    """
+    """One per process. `refresh` fetches the keys that seal, in the background: sealing itself touches no disk."""
 
     def __init__(
         self, keys: EpochKeys | None, fingerprint_key: bytes, clock: Callable[[], float] = time.time
@@ -62,26 +57,42 @@ class Vault:
         )
         self._clock = clock
         self._current: dict[int, tuple[Epoch, AESGCM]] = {}
-        self._looked = -_AGAIN
-        self.trouble = NO_FOLDER if keys is None else ""
+        self._trouble = NO_FOLDER if keys is None else ""
+
+    @property
+    def trouble(self) -> str:
+        """Why no new key can be had, and until when the last one helps out; empty while all is well."""
+        if self._keys is None:
+            return NO_FOLDER
+        sealing = self._sealing()
+        if sealing is None:
+            return f"{self._trouble or 'no key was made in time'}: passwords are not kept"
+        until = sealing[0].begins + timedelta(hours=2)
+        return self._trouble and f"{self._trouble}: passwords are kept until {until:%H:%M}Z"
 
     def refresh(self) -> None:
         """Takes the key of this hour, and shortly before its end that of the next. Raises nothing: see `trouble`."""
         if self._keys is None:
             return
-        now, self._looked = self._clock(), time.monotonic()
+        now = self._clock()
         try:
             current = {hour: self._keys.take(hour) for hour in {int(now) // HOUR, int(now + _SOON) // HOUR}}
         except OSError as wrong:
-            trouble = f"its folder cannot be used ({wrong.strerror or type(wrong).__name__})"
-            if trouble != self.trouble:
-                log.error("vault: %s: passwords are not kept once the last key's time is over", trouble)
-            self.trouble = trouble
+            self._say(f"its folder cannot be used ({wrong.strerror or type(wrong).__name__})")
             return
-        if self.trouble:
-            log.warning("vault: its folder can be used again")
-        self.trouble = ""
         self._current = {hour: (epoch, AESGCM(key)) for hour, (epoch, key) in current.items()}
+        if self._trouble:
+            self._trouble = ""
+            log.warning("vault: its folder can be used again")
+
+    def hangs(self) -> None:
+        """A `refresh` does not come back; the one that does takes it back."""
+        self._say("its folder does not answer")
+
+    def _say(self, trouble: str) -> None:
+        if trouble != self._trouble:
+            self._trouble = trouble
+            log.error("vault: %s", self.trouble)
 
     def seal(self, delivery: str, secret: str) -> bytes | None:
         """Head, nonce and ciphertext; opens only for the same delivery. None if there is no key to seal with."""
@@ -128,8 +139,6 @@ class Vault:
 
     def _sealing(self) -> tuple[Epoch, AESGCM] | None:
         hour = int(self._clock()) // HOUR
-        if hour not in self._current and time.monotonic() - self._looked >= _AGAIN:
-            self.refresh()
         # A key lives an hour longer than what it seals: where no new one can be made, the last one helps out.
         return self._current.get(hour) or self._current.get(hour - 1)
 

@@ -35,6 +35,7 @@ def folder(settings: Settings) -> Folder:
 
 async def _seal(folder: Folder, pool: Pool, hour: int) -> None:
     vault, number = Vault(folder, b"k" * 32, lambda: hour * 3600.0), uuid.uuid4()
+    vault.refresh()
     sealed = vault.seal(str(number), "hunter2-fake")
     await pool.execute("INSERT INTO vault VALUES ($1, $2, now() + interval '1 day')", number, sealed)
 

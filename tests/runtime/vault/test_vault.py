@@ -41,7 +41,9 @@ def folder(tmp_path: Path) -> Folder:
 
 @pytest.fixture
 def vault(folder: Folder, clock: _Clock) -> Vault:
-    return Vault(folder, KEY, clock)
+    vault = Vault(folder, KEY, clock)
+    vault.refresh()
+    return vault
 
 
 def _sealed(vault: Vault, secret: str = SECRET) -> bytes:
@@ -135,6 +137,17 @@ def test_sealing_touches_no_disk(vault: Vault, folder: Folder) -> None:
     assert epoch_of(_sealed(vault)) == Epoch(HOUR)
 
 
+def test_at_an_hours_turn_it_does_not_either(vault: Vault, clock: _Clock, folder: Folder) -> None:
+    """It is called where all answers are given: a disk that hangs must not be asked."""
+    before = sorted(folder.path.iterdir())
+    for _ in range(2):
+        assert epoch_of(_sealed(vault)) == Epoch(HOUR)
+        clock.now += 3600
+    assert vault.seal("d1", SECRET) is None
+    assert vault.trouble == "no key was made in time: passwords are not kept"
+    assert sorted(folder.path.iterdir()) == before
+
+
 def test_after_a_rotation_the_new_key_seals_and_the_old_one_opens(vault: Vault, folder: Folder) -> None:
     before = _sealed(vault)
     assert folder.rotate(HOUR) == Epoch(HOUR, 1)
@@ -161,10 +174,11 @@ def test_a_folder_that_takes_nothing_is_said_and_the_last_key_helps_out(
     folder.path.write_text("")
     clock.now += 3600
     vault.refresh()
-    assert "cannot be used" in vault.trouble
+    assert vault.trouble == "its folder cannot be used (File exists): passwords are kept until 18:00Z"
     assert epoch_of(_sealed(vault)) == Epoch(HOUR)
     clock.now += 3600
     assert vault.seal("d1", SECRET) is None
+    assert vault.trouble == "its folder cannot be used (File exists): passwords are not kept"
     folder.path.unlink()
     aside.rename(folder.path)
     vault.refresh()
