@@ -48,14 +48,16 @@ async def _refresh(vault: Vault, patience: float) -> None:
         looking.cancel()
 
 
-async def destroy_due(folder: Folder | None, by: str) -> None:
-    """Destroys each key whose time is over. What goes wrong is said, and tried again."""
+async def destroy_due(folder: Folder | None, by: str) -> str:
+    """Destroys each key whose time is over. What goes wrong is said and given back, and tried again."""
     if folder is None:
-        return
+        return ""
     try:
         await asyncio.to_thread(folder.destroy_due, SEALED_FOR, datetime.now(UTC), by)
     except OSError as wrong:
         log.error("vault: not all whose time is over could be destroyed (%s)", wrong.strerror)
+        return wrong.strerror or type(wrong).__name__
+    return ""
 
 
 def needing_secrets() -> list[str]:

@@ -194,7 +194,7 @@ async def test_what_could_not_be_destroyed_is_said(
     folder.take(HOUR)
     refusing[f"{Epoch(HOUR).name}.key"] = OSError(errno.EIO, "Input/output error")
     with caplog.at_level(logging.ERROR):
-        await destroy_due(folder, "worker")
+        assert await destroy_due(folder, "worker") == "2025-11-24T16Z-00: Input/output error"
     [line] = caplog.messages
     assert line == (
         "vault: not all whose time is over could be destroyed (2025-11-24T16Z-00: Input/output error)"

@@ -4,9 +4,12 @@ import asyncio
 import threading
 from collections.abc import Generator
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
+from runtime.seeing.at_work import AtWork
+from runtime.seeing.meters import Meters
 from runtime.sweep import Sweep
 from runtime.vault import Epoch, Folder, Vault, epoch_of, keeping
 from settings import Settings, Store
@@ -98,8 +101,16 @@ async def test_a_disk_that_hangs_stops_no_sweep(
         sweep.destroy_due()
         await asyncio.sleep(0.05)
     assert caplog.messages == ["vault: its folder does not answer: no key is destroyed"] * 2
+    assert _vault_up(sweep) == 0
     folder.answer()
     async with asyncio.timeout(10):
-        while folder.epochs():
+        while sweep.vault_trouble:
             await asyncio.sleep(0.01)
             sweep.destroy_due()
+    assert (folder.epochs(), _vault_up(sweep)) == ([], 1)
+
+
+def _vault_up(sweep: Sweep) -> float | None:
+    meters = Meters()
+    AtWork(Mock(), sweep, Mock(), Mock()).register(meters)
+    return meters.registry.get_sample_value("hookledger_vault_up")
