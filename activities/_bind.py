@@ -151,7 +151,11 @@ class _Attempt:
     async def _run(
         self, claimed: Sequence[work.Claimed], stored: Mapping[str, Stored], db: Db, platform: Platform
     ) -> Outcome:
-        events = [event_of(stored[c.ref.delivery], self.activity, self.wiring) for c in claimed]
+        def told() -> list[Event]:
+            return [event_of(stored[c.ref.delivery], self.activity, self.wiring) for c in claimed]
+
+        # A secret's key is on a disk: one that hangs is this attempt's trouble, not the whole worker's.
+        events = await asyncio.to_thread(told) if self.activity.secret else told()
         self.secrets = [e.secret for e in events if e.secret]
         tools = Tools(
             key=_key([e.delivery for e in events], self.activity.name),

@@ -1,7 +1,9 @@
 """bind at the real store: what it settles, what it commits together, and what an author's code is given."""
 
+import asyncio
 import json
 import re
+import threading
 import uuid
 from collections.abc import Callable
 from dataclasses import replace
@@ -14,7 +16,7 @@ import httpx
 import pytest
 from temporalio.exceptions import ApplicationError
 
-from activities import Event, Hook, Outcome, Refused, Tools, Unavailable, activity
+from activities import Event, Hook, Outcome, Refused, Tools, Unavailable, activity, seconds
 from activities._bind import without
 from ledger.sweep import tidy
 from runtime.vault import Folder, Vault
@@ -241,6 +243,27 @@ async def test_a_secret_whose_key_is_not_seen_waits_for_who_sees_it(desk: Desk, 
     desk.wiring = good
     await desk.attempt(sync, piece)
     assert told == ["hunter2-fake"]
+
+
+async def test_a_disk_that_hangs_is_one_attempts_trouble(desk: Desk) -> None:
+    @activity(on=Hook.CHANGE_PASSWORD, secret=True, timeout=seconds(1))
+    async def sync(event: Event, tools: Tools) -> None:
+        raise AssertionError("it must not run")
+
+    number, answers = uuid.uuid4(), threading.Event()
+
+    def hanging(_delivery: str, _sealed: bytes) -> None:
+        assert answers.wait(30)
+
+    [piece] = await desk.store(sync, **_sealing(desk, number))
+    desk.wiring = replace(desk.wiring, unseal=hanging)
+    try:
+        with pytest.raises(ApplicationError) as error:
+            await asyncio.wait_for(desk.attempt(sync, piece), 10)
+    finally:
+        answers.set()
+    assert (error.value.type, error.value.non_retryable) == ("TimeoutError", False)
+    assert await _kept(desk, number)
 
 
 def _takes_it_for_gone(_delivery: str, _sealed: bytes) -> None:
