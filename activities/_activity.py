@@ -215,10 +215,8 @@ def _check(made: Activity, on_failure: str, batch: int) -> None:
         raise ValueError(f"activity {name}: confirmed=True runs when the fact comes; it takes no delay")
     if batch < 1:
         raise ValueError(f"activity {name}: batch is at least 1")
-    if plan.bookkeeping and (plan.hold or batch > 1):
-        raise ValueError(
-            f"activity {name}: bookkeeping=True shares a lane with others, so it takes no batch and cannot hold"
-        )
+    if plan.bookkeeping:
+        _check_bookkeeping(made, batch)
     _check_times(name, plan)
     if (
         made.secret
@@ -226,6 +224,17 @@ def _check(made: Activity, on_failure: str, batch: int) -> None:
     ):
         raise ValueError(
             f"activity {name}: a secret is kept for {SEALED_FOR.days} days; shorten give_up, delay or window"
+        )
+
+
+def _check_bookkeeping(made: Activity, batch: int) -> None:
+    if made.secret:
+        raise ValueError(
+            f"activity {made.name}: bookkeeping=True writes to the store only, where no secret may go"
+        )
+    if made.plan.hold or batch > 1:
+        raise ValueError(
+            f"activity {made.name}: bookkeeping=True shares a lane with others, so it takes no batch and cannot hold"
         )
 
 

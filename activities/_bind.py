@@ -26,6 +26,7 @@ from activities._platform import Platform
 from activities._tools import Configured, Db, Tools
 from activities._traced import sql
 from hooks.secrets import CUT
+from hooks.spellings import cutting
 from ledger import incidents, work
 from ledger.calls import find_cause, note_call
 from ledger.engine import Connection, Engine, reading
@@ -160,7 +161,11 @@ class _Attempt:
     async def _run(
         self, claimed: Sequence[work.Claimed], stored: Mapping[str, Stored], db: Db, platform: Platform
     ) -> Outcome:
-        events = [event_of(stored[c.ref.delivery], self.activity, self.wiring) for c in claimed]
+        def told() -> list[Event]:
+            return [event_of(stored[c.ref.delivery], self.activity, self.wiring) for c in claimed]
+
+        # A secret's key is on a disk: one that hangs is this attempt's trouble, not the whole worker's.
+        events = await asyncio.to_thread(told) if self.activity.secret else told()
         self.secrets = [e.secret for e in events if e.secret]
         tools = Tools(
             key=_key([e.delivery for e in events], self.activity.name),
@@ -250,10 +255,10 @@ class _Attempt:
         return tried_again(type(wrong).__name__, pause)
 
     async def _unclaim(self, claimed: Sequence[work.Claimed], wrong: BaseException) -> None:
+        told = without(self.secrets, words_of(wrong))
         with sql("unclaim"):
             async with self.wiring.engine.begin() as connection:
                 for claim in claimed:
-                    told = without(self.secrets, words_of(wrong))
                     await work.unclaim(connection, claim, told, cause_of(wrong))
                 await self._note(connection, claimed, wrong)
 
@@ -264,7 +269,10 @@ class _Attempt:
 
 
 def event_of(stored: Stored, activity: Activity, wiring: Wiring) -> Event:
-    """The Event of a stored delivery. Raises Refused if its body has been erased, SecretGone if only its secret has."""
+    """The Event of a stored delivery. Raises Refused if its body has been erased, SecretGone if only its secret has.
+
+    `wiring.unseal` says None of what is gone for good only; what it raises is tried again like other trouble.
+    """
     if not activity.secret:
         return event_told(stored)
     sealed = stored.sealed
@@ -324,19 +332,19 @@ def words_of(wrong: BaseException) -> str:
 
 
 def without(secrets: Sequence[str], told: T) -> T:
-    """What an author tells, without the secrets that were told to them: text, or the values of a mapping, at any depth."""
-    if not secrets:
-        return told
-    cleaned: Any = told
+    """What an author tells, without the secrets that were told to them, however spelt: text, or a mapping at any depth."""
+    return cast("T", _each_text(told, cutting(secrets))) if secrets and told else told
+
+
+def _each_text(told: Any, cut_from: Callable[[str], str]) -> Any:
     if isinstance(told, str):
-        for secret in secrets:
-            cleaned = cleaned.replace(secret, CUT)
-    elif isinstance(told, Mapping):
+        return cut_from(told)
+    if isinstance(told, Mapping):
         members = cast("Mapping[str, Any]", told).items()
-        cleaned = {without(secrets, key): without(secrets, value) for key, value in members}
-    elif isinstance(told, list | tuple):
-        cleaned = [without(secrets, part) for part in cast("Sequence[Any]", told)]
-    return cast("T", cleaned)
+        return {_each_text(key, cut_from): _each_text(value, cut_from) for key, value in members}
+    if isinstance(told, list | tuple):
+        return [_each_text(part, cut_from) for part in cast("Sequence[Any]", told)]
+    return told
 
 
 def tried_again(kind: str, seconds: float | None = None) -> ApplicationError:

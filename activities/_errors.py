@@ -15,3 +15,7 @@ class Unavailable(Exception):
     def __init__(self, message: str = "", *, retry_after: float | None = None) -> None:
         super().__init__(message)
         self.retry_after = retry_after
+
+
+class SecretOutOfReach(Unavailable):
+    """The secret waits, and this worker has not got what opens it: another one may, or this one after it was mended."""

@@ -77,14 +77,21 @@ async def destroy(settings: Settings, before: datetime, reason: str, actor: str 
     if not yes:
         console().print(f"{len(chosen)} keys would be destroyed; with --yes they are. Nobody can undo it.")
         return
-    try:
-        gone = [epoch for epoch in chosen if folder.destroy(epoch, reason.strip(), who)]
-    except OSError as wrong:
-        stop(
-            f"{folder.path}: {wrong.strerror}; run this as the user of the api, and look which keys are left"
-        )
+    gone, left = list[Epoch](), list[str]()
+    for epoch in chosen:
+        try:
+            if folder.destroy(epoch, reason.strip(), who):
+                gone.append(epoch)
+        except OSError as wrong:
+            left.append(f"{epoch.name}: {wrong.strerror}")
     console().print(f"{len(gone)} keys destroyed; apis seal under another one within 5 s")
-    await _record(settings, "vault keys destroyed", reason, who, gone)
+    if left:
+        told = f"{len(left)} keys are left: run this as the user of the api, or mend the disk ({'; '.join(left)})"
+        console().print(told, style="red", markup=False)
+    if gone:
+        await _record(settings, "vault keys destroyed", reason, who, gone)
+    if left:
+        raise typer.Exit(2)
 
 
 async def rotate(settings: Settings, reason: str, actor: str | None) -> None:

@@ -1,12 +1,14 @@
 """What must be nowhere: values that cannot be there by chance, and the ways in which they could be spelt."""
 
-import base64
-import json
+import re
 import secrets
-import urllib.parse
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cache
+
+from hooks.spellings import spellings
+
+_WORD = re.compile("[A-Za-z0-9]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,20 +20,11 @@ class Sentinel:
     secret: bool
 
     def spellings(self) -> Iterator[bytes]:
-        """As it is, within JSON (twice, as JSON in JSON is), in an address, in hex, in base64 at each phase, in UTF-16."""
-        raw = self.value.encode()
-        yield raw
-        escaped = json.dumps(self.value)[1:-1]
-        yield escaped.encode()
-        yield json.dumps(escaped)[1:-1].encode()
-        yield urllib.parse.quote(self.value, safe="").encode()
-        yield raw.hex().encode()
+        """As a text may have it (hooks/spellings.py), which is what `bind` cuts; besides in hex and in UTF-16."""
+        for spelt in spellings(self.value):
+            yield spelt.encode()
+        yield self.value.encode().hex().encode()
         yield self.value.encode("utf-16-le")
-        for phase in range(3):
-            coded = base64.b64encode(b"\0" * phase + raw).decode().rstrip("=")
-            inner = coded[(phase + 2) // 3 * 4 : -2]
-            yield inner.encode()
-            yield inner.translate(str.maketrans("+/", "-_")).encode()
 
 
 @dataclass
@@ -41,7 +34,11 @@ class Sentinels:
     known: list[Sentinel] = field(default_factory=list[Sentinel])
 
     def secret(self, name: str) -> str:
-        """A new secret value."""
+        """A new password: with what JSON, addresses, Python and HTML write otherwise."""
+        return self.remember(name, f'Sn "{secrets.token_hex(9)}\\@é', secret=True)
+
+    def plain(self, name: str) -> str:
+        """A new secret of letters and digits, for what a header or a key's file takes."""
         return self.remember(name, f"Sntl{secrets.token_hex(9)}", secret=True)
 
     def personal(self, name: str, form: str = "{}") -> str:
@@ -57,9 +54,20 @@ class Sentinels:
 def find(data: bytes, sentinels: Iterable[Sentinel]) -> list[str]:
     """Names of those that stand there in any spelling, in capitals or not."""
     lowered = data.lower()
-    return [sentinel.name for sentinel in sentinels if any(spelt in lowered for spelt in _lowered(sentinel))]
+    return [sentinel.name for sentinel in sentinels if _stands_in(lowered, sentinel)]
+
+
+def _stands_in(lowered: bytes, sentinel: Sentinel) -> bool:
+    word, with_it, without_it = _lowered(sentinel)
+    if any(spelt in lowered for spelt in without_it):
+        return True
+    return word in lowered and any(spelt in lowered for spelt in with_it)
 
 
 @cache
-def _lowered(sentinel: Sentinel) -> frozenset[bytes]:
-    return frozenset(spelt.lower() for spelt in sentinel.spellings())
+def _lowered(sentinel: Sentinel) -> tuple[bytes, frozenset[bytes], frozenset[bytes]]:
+    """The longest word of it, the spellings with that word in them, which need not be sought where it is not, and the rest."""
+    word = max(_WORD.findall(sentinel.value), key=len, default="").lower().encode()
+    spelt = frozenset(spelt.lower() for spelt in sentinel.spellings())
+    with_it = frozenset(one for one in spelt if word in one)
+    return word, with_it, spelt - with_it

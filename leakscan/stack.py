@@ -194,7 +194,7 @@ def _configure(
     keys = {"fingerprint.key": "fingerprint key", **{f"{t}.key": f"webhook key of {t}" for t in TENANTS}}
     keys |= {f"{t}.platform": f"platform token of {t}" for t in TENANTS}
     for file, name in keys.items():
-        _put(home / file, sentinels.secret(name) + sentinels.secret(f"{name}, second half"))
+        _put(home / file, sentinels.plain(name) + sentinels.plain(f"{name}, second half"))
     seed = os.urandom(32)
     _put(
         home / "seal.key",

@@ -1,5 +1,6 @@
 """The story: every hook, everything that goes wrong, and everybody who asks; each with sentinels in all that is sent."""
 
+import json
 import re
 import time
 from collections.abc import Mapping
@@ -157,15 +158,17 @@ class Teller:
         """Calls that are turned away, each with something in it."""
         sentinels = self._told.sentinels
         good = {"authorization": f"Bearer {self.token()}", "content-type": "application/json"}
-        secret, name = sentinels.secret("password in a bad body"), sentinels.personal("name in a bad body")
-        body = f'{{"request":{{"user":{{"login":"{name}"}},"passwordText":"{secret}"'.encode()
+        name, secret = sentinels.personal("name in a bad body"), sentinels.secret("password in a bad body")
+        password = json.dumps(secret)
+        body = f'{{"request":{{"user":{{"login":"{name}"}},"passwordText":{password}'.encode()
         self.wrong("body cut short", "changePassword", body, good)
-        self.wrong("no user", "changePassword", f'{{"request":{{"passwordText":"{secret}"}}}}'.encode(), good)
-        self.wrong("a name twice", "postCreateUser", body + f',"passwordText":"{secret}"}}}}'.encode(), good)
+        self.wrong("no user", "changePassword", f'{{"request":{{"passwordText":{password}}}}}'.encode(), good)
+        self.wrong("a name twice", "postCreateUser", body + f',"passwordText":{password}}}}}'.encode(), good)
         self.wrong("not UTF-8", "postCreateUser", body + b'\xff"}}', good)
         self.wrong("too deep", "postCreateUser", body + b',"a":' + b"[" * 90 + b"]" * 90 + b"}}", good)
         self.wrong("too large", "postCreateUser", body + b',"a":"' + b"x" * 1_100_000 + b'"}}', good)
-        self.wrong("not JSON", "postCreateUser", body, good | {"content-type": f"text/plain; x={secret}"})
+        said = sentinels.plain("secret in a header")
+        self.wrong("not JSON", "postCreateUser", body, good | {"content-type": f"text/plain; x={said}"})
         whole = body + b"}}"
         json_type = {"content-type": "application/json"}
         self.wrong("no token", "changePassword", whole, json_type)
@@ -185,19 +188,22 @@ class Teller:
             "no JWT",
             "changePassword",
             whole,
-            json_type | {"authorization": f"Bearer {sentinels.secret('nonsense')}"},
+            json_type | {"authorization": f"Bearer {sentinels.plain('nonsense')}"},
         )
         self.wrong(
             "another scheme",
             "test",
             b"{}",
-            json_type | {"authorization": f"Basic {sentinels.secret('basic')}"},
+            json_type | {"authorization": f"Basic {sentinels.plain('basic')}"},
         )
         self.wrong(
             "forged", "test", b"{}", json_type | {"authorization": f"Bearer {self.token()[:-8]}AAAAAAAA"}
         )
         answer = self._http.post(
-            f"test?access_token={sentinels.secret('token in the address')}", content=b"{}", headers=json_type
+            "test",
+            params={"access_token": sentinels.secret("token in the address")},
+            content=b"{}",
+            headers=json_type,
         )
         self._told.note("HTTP, token in the address", answer)
         for method in ("GET", "PUT", "DELETE"):
@@ -234,7 +240,7 @@ def askers(stack: Stack, told: Told, user: Json) -> None:
             told.note("page for nobody", http.get(path))
             told.note(
                 "page for a bad key",
-                http.get(path, headers={"authorization": f"Bearer {sentinels.secret('bad key')}"}),
+                http.get(path, headers={"authorization": f"Bearer {sentinels.plain('bad key')}"}),
             )
             for role, key in theirs.items():
                 page = http.get(path, headers={"authorization": f"Bearer {key}"})

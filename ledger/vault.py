@@ -7,14 +7,16 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 # Of a delivery whose work failed it stays for a redrive, and of an unconfirmed one for a fact that comes late, until its
-# time is over. What begins otherwise was sealed by an earlier release, whose plans do not say who needs it.
+# time is over; also where an attempt took it for gone, since only its time's end makes that sure. What begins otherwise was
+# sealed by an earlier release, whose plans do not say who needs it.
 _FORGET = text("""
     DELETE FROM vault v
      WHERE (CAST(:delivery AS text) IS NULL OR v.delivery = CAST(CAST(:delivery AS text) AS uuid))
        AND substring(v.sealed FROM 1 FOR 4) = decode('484c5601', 'hex')
        AND NOT EXISTS (SELECT 1 FROM work w
                         WHERE w.delivery = v.delivery AND w.plan->'secret' = 'true'
-                          AND (w.settled_at IS NULL OR w.outcome IN ('failed', 'refused', 'unconfirmed')))
+                          AND (w.settled_at IS NULL
+                             OR w.outcome IN ('failed', 'refused', 'secret_gone', 'unconfirmed')))
 """)
 _COUNT = text("""
     SELECT substring(sealed FROM 1 FOR 10) AS head, count(*) AS secrets, min(expires_at) AS first, max(expires_at) AS last

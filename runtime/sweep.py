@@ -38,8 +38,11 @@ class Sweep:
         self._vault = open_folder(settings)
         self._slots = asyncio.Semaphore(_AT_ONCE)
         self._looked_for = 0.0
+        self._destroying: asyncio.Task[None] | None = None
         self.swept_at = time.monotonic()
         """When a round last went through, by the monotonic clock."""
+        self.vault_trouble = ""
+        """Why not all of the vault's keys whose time is over are destroyed; empty while they are."""
 
     async def run(self) -> None:
         """Sweeps until cancelled; a lost store or server only makes a round fail."""
@@ -54,7 +57,18 @@ class Sweep:
             if time.monotonic() - looked >= _ERASURES_EVERY:
                 looked = time.monotonic()
                 await self.erase_due()
-                await destroy_due(self._vault, "worker")
+                self.destroy_due()
+
+    def destroy_due(self) -> None:
+        """Destroys keys whose time is over, beside the sweep: a disk that hangs stops neither it nor more than one look."""
+        if self._destroying is not None and not self._destroying.done():
+            self.vault_trouble = "its folder does not answer"
+            log.error("vault: its folder does not answer: no key is destroyed")
+            return
+        self._destroying = asyncio.create_task(self._destroy())
+
+    async def _destroy(self) -> None:
+        self.vault_trouble = await destroy_due(self._vault, "worker")
 
     async def erase_due(self) -> None:
         """Erases whoever waited for it and may go now; without the keeper's role, says that they wait."""

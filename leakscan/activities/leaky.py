@@ -2,6 +2,8 @@
 
 import logging
 
+import httpx
+
 from activities import Event, Hook, Refused, Tools, activity, seconds
 
 log = logging.getLogger(__name__)
@@ -15,6 +17,20 @@ async def leaky(event: Event, tools: Tools) -> None:
 @activity(on=Hook.CHANGE_PASSWORD, secret=True, give_up=seconds(3), first_wait=seconds(0.2))
 async def blurts(event: Event, tools: Tools) -> None:
     raise ValueError(f"the new password {event.secret} of {event.login} is too short")
+
+
+@activity(on=Hook.CHANGE_PASSWORD, secret=True, give_up=seconds(3), first_wait=seconds(0.2))
+async def blurts_in_an_address(event: Event, tools: Tools) -> None:
+    """As an adapter whose directory takes the password as a parameter."""
+    asked = httpx.Request("POST", "https://directory.example/set", params={"password": event.secret})
+    httpx.Response(404, request=asked).raise_for_status()
+
+
+@activity(on=Hook.CHANGE_PASSWORD, secret=True, give_up=seconds(3), first_wait=seconds(0.2))
+async def blurts_as_a_key(event: Event, tools: Tools) -> None:
+    """As a look-up in which the password is taken for a name."""
+    known: dict[str | None, str] = {}
+    known.pop(event.secret)
 
 
 @activity(on=Hook.CHANGE_PASSWORD, secret=True)

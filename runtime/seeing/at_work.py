@@ -39,6 +39,8 @@ class AtWork:
         """Adds a worker's gauges."""
         meters.gauge("sweep_age_seconds", "Since the sweep last went through.", self._quiet)
         meters.gauge("temporal_up", "Whether Temporal answers.", lambda: self._temporal_up)
+        destroyed = "Whether the vault's keys whose time is over are destroyed."
+        meters.gauge("vault_up", destroyed, lambda: not self._sweep.vault_trouble)
         meters.gauge("worker_polling", "Whether it asks Temporal for work.", lambda: self._worker.is_running)
 
     def goes_on(self) -> bool:

@@ -1,4 +1,4 @@
-"""The epoch keys as files of a folder that api and worker share: made by exactly one, wrapped, overwritten and unlinked."""
+"""The epoch keys as files of a folder that api and worker share: made by exactly one, wrapped, overwritten, and listed."""
 
 import contextlib
 import fcntl
@@ -8,7 +8,7 @@ import os
 import secrets
 import time
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -24,10 +24,14 @@ _MAGIC = b"HLK\x01"
 _NONCE = 12
 _KEY = 32
 _SUFFIX = ".key"
+_GONE = ".gone"
+"""Of a file that was a key, and is noise: it stands until the list has its line, which a full disk may refuse."""
 _HALF = ".half-"
 _HALF_FOR = 3600.0
 """Seconds after which a file that nobody finished is a dead process's."""
 _LIST = "destroyed.jsonl"
+_TOLD = 3
+"""Files that are named of those which could not be destroyed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +69,7 @@ class Folder:
                 return self._make(hour)[0]
 
     def read(self, epoch: Epoch) -> bytes | None:
-        """The key; None if it is destroyed, damaged, or wrapped with a key that is not configured."""
+        """The key; None if it is not here, damaged, or wrapped with a key that is not configured."""
         try:
             text = self._file(epoch).read_bytes()
         except FileNotFoundError:
@@ -80,42 +84,53 @@ class Folder:
 
     def epochs(self) -> list[Epoch]:
         """All keys that are there, the oldest first. Empty where there is no folder."""
-        names = [path.name for path in self.path.iterdir()] if self.path.is_dir() else []
-        found = (Epoch.named(name.removesuffix(_SUFFIX)) for name in names if name.endswith(_SUFFIX))
-        return sorted(epoch for epoch in found if epoch is not None)
+        return self._named(_SUFFIX)
 
     def destroy(self, epoch: Epoch, why: str, by: str) -> bool:
-        """Notes it in the list, overwrites the file and unlinks it; False if somebody else had done so."""
+        """Overwrites the file, takes its name away and gives the list its line; False if somebody else had done so.
+
+        Raises OSError where it is not destroyed. A list that takes no line stops nothing: `destroy_due` tries it again.
+        """
         with self._alone():
             file = self._file(epoch)
             if not file.exists():
                 return False
-            line = {
-                "key": epoch.name,
-                "at": datetime.now(UTC).isoformat(timespec="seconds"),
-                "why": why,
-                "by": by,
-            }
-            with _opened(self.path / _LIST, os.O_WRONLY | os.O_APPEND | os.O_CREAT) as listed:
-                _write(listed, (json.dumps(line, ensure_ascii=False) + "\n").encode())
-            _shred(file)
+            _overwrite(file)
+            file.rename(self._file(epoch, _GONE))
             _sync(self.path)
-        log.warning(
-            "vault key %s destroyed by %s: %s",
-            epoch.name,
-            by,
-            "its time is over" if why == "expired" else why,
-        )
+            log.warning(
+                "vault key %s destroyed by %s: %s",
+                epoch.name,
+                by,
+                "its time is over" if why == "expired" else why,
+            )
+            try:
+                self._list(epoch, why, by)
+            except OSError as wrong:
+                log.error("vault: %s takes no line for key %s (%s)", _LIST, epoch.name, wrong.strerror)
         return True
 
     def destroy_due(self, life: timedelta, now: datetime, by: str) -> int:
-        """Destroys each key whose time is over, and what a dead process left; how many keys there were."""
-        done = sum(self.destroy(epoch, "expired", by) for epoch in self.epochs() if epoch.due(life) <= now)
-        if self.path.is_dir():
-            for half in self.path.glob(_HALF + "*"):
-                with contextlib.suppress(FileNotFoundError):
-                    if time.time() - half.stat().st_mtime > _HALF_FOR:
-                        _shred(half)
+        """Destroys each key whose time is over, and what dead processes left; how many keys there were.
+
+        Raises OSError after all have been tried, with the names of those that are left: none keeps another one alive.
+        """
+        done, left = 0, dict[str, OSError]()
+        for epoch in self.epochs():
+            if epoch.due(life) <= now:
+                with _noting(left, epoch.name):
+                    done += self.destroy(epoch, "expired", by)
+        for epoch in self._named(_GONE):
+            why = "expired" if epoch.due(life) <= now else "not known: the list had no line of it"
+            with _noting(left, _LIST), self._alone():
+                self._list(epoch, why, by)
+        for half in self.path.glob(_HALF + "*"):
+            with _noting(left, half.name), contextlib.suppress(FileNotFoundError):
+                if time.time() - half.stat().st_mtime > _HALF_FOR:
+                    _overwrite(half)
+                    half.unlink()
+        if left:
+            raise _several(left)
         return done
 
     def destroyed(self) -> list[Destroyed]:
@@ -130,10 +145,15 @@ class Folder:
                 found.append(Destroyed(**json.loads(line)))
         return found
 
+    def was_destroyed(self, epoch: Epoch) -> bool:
+        """Whether the list has it, or owes it a line. A key that is only not here may come back with its mount."""
+        return self._file(epoch, _GONE).exists() or self._is_listed(epoch)
+
     def _make(self, hour: int) -> tuple[Epoch, bytes]:
         """A new key under the hour's next serial. Raises FileExistsError if another process was first."""
-        known = [*self.epochs(), *(e for d in self.destroyed() if (e := Epoch.named(d.key)) is not None)]
         # A serial is never used twice: a name of the list stays that of the key that was destroyed.
+        listed = (e for d in self.destroyed() if (e := Epoch.named(d.key)) is not None)
+        known = [*self.epochs(), *self._named(_GONE), *listed]
         epoch = Epoch(hour, max((e.serial + 1 for e in known if e.hour == hour), default=0))
         key, nonce = secrets.token_bytes(_KEY), secrets.token_bytes(_NONCE)
         text = _MAGIC + nonce + self._wrapping[0].encrypt(nonce, key, _MAGIC + epoch.name.encode())
@@ -149,13 +169,31 @@ class Folder:
         log.info("vault key %s made", epoch.name)
         return epoch, key
 
-    def _file(self, epoch: Epoch) -> Path:
-        return self.path / f"{epoch.name}{_SUFFIX}"
+    def _list(self, epoch: Epoch, why: str, by: str) -> None:
+        """Its line, once, and away with what stands for it. By who is alone."""
+        if not self._is_listed(epoch):
+            at = datetime.now(UTC).isoformat(timespec="seconds")
+            _append(self.path / _LIST, asdict(Destroyed(epoch.name, at, why, by)))
+        self._file(epoch, _GONE).unlink(missing_ok=True)
+
+    def _is_listed(self, epoch: Epoch) -> bool:
+        return any(line.key == epoch.name for line in self.destroyed())
+
+    def _named(self, suffix: str) -> list[Epoch]:
+        names = [path.name for path in self.path.iterdir()] if self.path.is_dir() else []
+        found = (Epoch.named(name.removesuffix(suffix)) for name in names if name.endswith(suffix))
+        return sorted(epoch for epoch in found if epoch is not None)
+
+    def _file(self, epoch: Epoch, suffix: str = _SUFFIX) -> Path:
+        return self.path / f"{epoch.name}{suffix}"
 
     @contextlib.contextmanager
     def _alone(self) -> Generator[None]:
-        with _opened(self.path / "lock", os.O_WRONLY | os.O_CREAT) as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        with contextlib.ExitStack() as held:
+            # A full disk may have no room for the first lock: it must not keep a key alive.
+            with contextlib.suppress(OSError):
+                lock = held.enter_context(_opened(self.path / "lock", os.O_WRONLY | os.O_CREAT))
+                fcntl.flock(lock, fcntl.LOCK_EX)
             yield
 
 
@@ -174,11 +212,37 @@ def _write(file: int, text: bytes) -> None:
     os.fsync(file)
 
 
-def _shred(path: Path) -> None:
-    """Overwrites in place, which disks that copy on write do not honour (docs/vault.md), and unlinks."""
+def _append(path: Path, line: dict[str, str]) -> None:
+    """A line of JSON, whole or not at all; what a crash cut short stays a line of its own."""
+    with _opened(path, os.O_RDWR | os.O_APPEND | os.O_CREAT) as file:
+        size = os.fstat(file).st_size
+        torn = size > 0 and os.pread(file, 1, size - 1) != b"\n"
+        try:
+            _write(file, (torn * "\n" + json.dumps(line, ensure_ascii=False) + "\n").encode())
+        except OSError:
+            os.ftruncate(file, size)
+            raise
+
+
+def _overwrite(path: Path) -> None:
+    """In place, which disks that copy on write do not honour (docs/vault.md)."""
     with _opened(path, os.O_WRONLY) as file:
         _write(file, secrets.token_bytes(max(os.fstat(file).st_size, 1)))
-    path.unlink()
+
+
+@contextlib.contextmanager
+def _noting(left: dict[str, OSError], name: str) -> Generator[None]:
+    try:
+        yield
+    except OSError as wrong:
+        left[name] = wrong
+
+
+def _several(left: dict[str, OSError]) -> OSError:
+    """All of them as one, with the number of the first."""
+    words = [f"{name}: {wrong.strerror}" for name, wrong in left.items()]
+    more = [f"{len(words) - _TOLD} more"] if len(words) > _TOLD else []
+    return OSError(next(iter(left.values())).errno, "; ".join(words[:_TOLD] + more))
 
 
 def _sync(folder: Path) -> None:

@@ -5,6 +5,7 @@ import os
 import struct
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 from cryptography.exceptions import InvalidTag
@@ -12,6 +13,8 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
+from activities._activity import SEALED_FOR
+from activities._errors import SecretOutOfReach
 from runtime.vault.epoch import HOUR, Epoch
 
 log = logging.getLogger(__name__)
@@ -22,8 +25,6 @@ _MARK, _VERSION = b"HLV", 1
 _NONCE = 12
 _SOON = 60.0
 """Seconds before an hour in which its key is made."""
-_AGAIN = 5.0
-"""Seconds after which keys are looked for again by who needs one and has none."""
 
 NO_FOLDER = "no [vault] folder is configured"
 
@@ -36,15 +37,16 @@ class EpochKeys(Protocol):
         ...
 
     def read(self, epoch: Epoch) -> bytes | None:
-        """The key, None if it is not there any more."""
+        """The key, None if it is not there or does not open."""
+        ...
+
+    def was_destroyed(self, epoch: Epoch) -> bool:
+        """Whether it was destroyed, as far as is written down."""
         ...
 
 
 class Vault:
-    """One per process. `refresh` fetches the keys that seal, so that sealing itself touches no disk.
-
-    `trouble` says why nothing can be sealed, and is empty while it can.
-    """
+    """One per process. `refresh` fetches the keys that seal, in the background: sealing itself touches no disk."""
 
     def __init__(
         self, keys: EpochKeys | None, fingerprint_key: bytes, clock: Callable[[], float] = time.time
@@ -55,26 +57,42 @@ class Vault:
         )
         self._clock = clock
         self._current: dict[int, tuple[Epoch, AESGCM]] = {}
-        self._looked = -_AGAIN
-        self.trouble = NO_FOLDER if keys is None else ""
+        self._trouble = NO_FOLDER if keys is None else ""
+
+    @property
+    def trouble(self) -> str:
+        """Why no new key can be had, and until when the last one helps out; empty while all is well."""
+        if self._keys is None:
+            return NO_FOLDER
+        sealing = self._sealing()
+        if sealing is None:
+            return f"{self._trouble or 'no key was made in time'}: passwords are not kept"
+        until = sealing[0].begins + timedelta(hours=2)
+        return self._trouble and f"{self._trouble}: passwords are kept until {until:%H:%M}Z"
 
     def refresh(self) -> None:
         """Takes the key of this hour, and shortly before its end that of the next. Raises nothing: see `trouble`."""
         if self._keys is None:
             return
-        now, self._looked = self._clock(), time.monotonic()
+        now = self._clock()
         try:
             current = {hour: self._keys.take(hour) for hour in {int(now) // HOUR, int(now + _SOON) // HOUR}}
         except OSError as wrong:
-            trouble = f"its folder cannot be used ({wrong.strerror or type(wrong).__name__})"
-            if trouble != self.trouble:
-                log.error("vault: %s: passwords are not kept once the last key's time is over", trouble)
-            self.trouble = trouble
+            self._say(f"its folder cannot be used ({wrong.strerror or type(wrong).__name__})")
             return
-        if self.trouble:
-            log.warning("vault: its folder can be used again")
-        self.trouble = ""
         self._current = {hour: (epoch, AESGCM(key)) for hour, (epoch, key) in current.items()}
+        if self._trouble:
+            self._trouble = ""
+            log.warning("vault: its folder can be used again")
+
+    def hangs(self) -> None:
+        """A `refresh` does not come back; the one that does takes it back."""
+        self._say("its folder does not answer")
+
+    def _say(self, trouble: str) -> None:
+        if trouble != self._trouble:
+            self._trouble = trouble
+            log.error("vault: %s", self.trouble)
 
     def seal(self, delivery: str, secret: str) -> bytes | None:
         """Head, nonce and ciphertext; opens only for the same delivery. None if there is no key to seal with."""
@@ -86,12 +104,26 @@ class Vault:
         return head + nonce + cipher.encrypt(nonce, secret.encode(), head + delivery.encode())
 
     def unseal(self, delivery: str, sealed: bytes) -> str | None:
-        """The secret; None if its key is destroyed, or it was sealed for another delivery, or is no seal at all."""
+        """The secret; None if it is gone for good: its key is destroyed, or its time is over, or it is no seal at all.
+
+        Raises SecretOutOfReach if it does not open for any other reason, and OSError where the disk refuses.
+        """
         epoch = epoch_of(sealed)
         if epoch is not None and (text := self._open(epoch, delivery, sealed)) is not None:
             return text
         # Until 0.2.0: what an api of a release before epoch keys sealed, for two days after the upgrade.
-        return _opened(self._earlier, sealed[:_NONCE], sealed[_NONCE:], delivery.encode())
+        earlier = _opened(self._earlier, sealed[:_NONCE], sealed[_NONCE:], delivery.encode())
+        if earlier is None and epoch is not None and not self._gone(epoch):
+            raise SecretOutOfReach(
+                f"vault key {epoch.name} does not open it here: give this worker the api's [vault] folder and keys"
+            )
+        return earlier
+
+    def _gone(self, epoch: Epoch) -> bool:
+        """Only what is known to be gone is: a key that is not seen may be behind a mount, or wrapped with a new key."""
+        if epoch.due(SEALED_FOR) <= datetime.fromtimestamp(self._clock(), UTC):
+            return True
+        return self._keys is not None and self._keys.was_destroyed(epoch)
 
     def _open(self, epoch: Epoch, delivery: str, sealed: bytes) -> str | None:
         # From the disk each time: a key that was destroyed is gone for this process as well.
@@ -107,8 +139,6 @@ class Vault:
 
     def _sealing(self) -> tuple[Epoch, AESGCM] | None:
         hour = int(self._clock()) // HOUR
-        if hour not in self._current and time.monotonic() - self._looked >= _AGAIN:
-            self.refresh()
         # A key lives an hour longer than what it seals: where no new one can be made, the last one helps out.
         return self._current.get(hour) or self._current.get(hour - 1)
 

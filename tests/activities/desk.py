@@ -171,6 +171,7 @@ async def desk_at(
     with tempfile.TemporaryDirectory() as directory:
         keys = Folder(Path(directory), [b"w" * 32])
         vault = Vault(keys, b"k" * 32)
+        vault.refresh()
         async with httpx.AsyncClient(timeout=10, follow_redirects=False, trust_env=False) as http:
             yield Desk(pool, Wiring(engine, http, settings, "test", vault.unseal), vault, keys, store)
 

@@ -153,6 +153,10 @@ _REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
         lambda: _named("badge", bookkeeping=True, batch=3),
         "activity badge: bookkeeping=True shares a lane",
     ),
+    "books with a secret": (
+        lambda: _named("badge", bookkeeping=True, secret=True),
+        "activity badge: bookkeeping=True writes to the store only",
+    ),
     "holding books": (
         lambda: _named("badge", bookkeeping=True, on_failure="hold"),
         "activity badge: bookkeeping=True shares a lane",

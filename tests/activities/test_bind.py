@@ -1,16 +1,25 @@
 """bind at the real store: what it settles, what it commits together, and what an author's code is given."""
 
+import asyncio
 import json
+import re
+import threading
 import uuid
+from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
+import httpx
 import pytest
 from temporalio.exceptions import ApplicationError
 
-from activities import Event, Hook, Outcome, Refused, Tools, Unavailable, activity
+from activities import Event, Hook, Outcome, Refused, Tools, Unavailable, activity, seconds
 from activities._bind import without
 from ledger.sweep import tidy
+from runtime.vault import Folder, Vault
 from tests.activities.desk import Desk, effect, writer
 
 
@@ -220,6 +229,71 @@ async def test_work_whose_secret_is_gone_ends_so(desk: Desk, how: str) -> None:
     assert (await desk.attempt(sync, piece))[0].failed
 
 
+async def test_a_secret_whose_key_is_not_seen_waits_for_who_sees_it(desk: Desk, tmp_path: Path) -> None:
+    told: list[str | None] = []
+
+    @activity(on=Hook.CHANGE_PASSWORD, secret=True)
+    async def sync(event: Event, tools: Tools) -> None:
+        told.append(event.secret)
+
+    number, good = uuid.uuid4(), desk.wiring
+    [piece] = await desk.store(sync, **_sealing(desk, number))
+    without_the_mount = Vault(Folder(tmp_path / "vault", [b"w" * 32]), b"k" * 32)
+    desk.wiring = replace(good, unseal=without_the_mount.unseal)
+    with pytest.raises(ApplicationError) as error:
+        await desk.attempt(sync, piece)
+    assert (error.value.type, error.value.non_retryable) == ("SecretOutOfReach", False)
+    assert "give this worker the api's [vault] folder and keys" in (await desk.fault(piece) or "")
+    assert await desk.outcomes(piece) == []
+    assert await _kept(desk, number)
+    desk.wiring = good
+    await desk.attempt(sync, piece)
+    assert told == ["hunter2-fake"]
+
+
+async def test_a_disk_that_hangs_is_one_attempts_trouble(desk: Desk) -> None:
+    @activity(on=Hook.CHANGE_PASSWORD, secret=True, timeout=seconds(1))
+    async def sync(event: Event, tools: Tools) -> None:
+        raise AssertionError("it must not run")
+
+    number, answers = uuid.uuid4(), threading.Event()
+
+    def hanging(_delivery: str, _sealed: bytes) -> None:
+        assert answers.wait(30)
+
+    [piece] = await desk.store(sync, **_sealing(desk, number))
+    desk.wiring = replace(desk.wiring, unseal=hanging)
+    try:
+        with pytest.raises(ApplicationError) as error:
+            await asyncio.wait_for(desk.attempt(sync, piece), 10)
+    finally:
+        answers.set()
+    assert (error.value.type, error.value.non_retryable) == ("TimeoutError", False)
+    assert await _kept(desk, number)
+
+
+def _takes_it_for_gone(_delivery: str, _sealed: bytes) -> None:
+    """As where a clock is ahead by days."""
+
+
+async def test_a_secret_that_an_attempt_took_for_gone_stays_until_its_time_is_over(desk: Desk) -> None:
+    @activity(on=Hook.CHANGE_PASSWORD, secret=True)
+    async def sync(event: Event, tools: Tools) -> None:
+        raise AssertionError("it must not run")
+
+    number = uuid.uuid4()
+    [piece] = await desk.store(sync, **_sealing(desk, number))
+    desk.wiring = replace(desk.wiring, unseal=_takes_it_for_gone)
+    with pytest.raises(ApplicationError):
+        await desk.attempt(sync, piece)
+    assert await desk.outcomes(piece) == ["secret_gone"]
+    assert await _kept(desk, number)
+    await desk.pool.execute("UPDATE vault SET expires_at = now() WHERE delivery = $1", number)
+    async with desk.wiring.engine.begin() as connection:
+        await tidy(connection)
+    assert not await _kept(desk, number)
+
+
 async def test_an_erased_body_is_refused(desk: Desk) -> None:
     [piece] = await desk.store(writer)
     await desk.erase(piece)
@@ -278,6 +352,45 @@ async def test_what_is_told_of_a_delivery(desk: Desk) -> None:
         desk.login,
     )
     assert event.subject == str(piece.subject)
+
+
+def _address(secret: str) -> None:
+    asked = httpx.Request("POST", "https://desk.example/set", params={"password": secret})
+    httpx.Response(404, request=asked).raise_for_status()
+
+
+def _key(secret: str) -> None:
+    known: dict[str, str] = {}
+    known.pop(secret)
+
+
+def _body(secret: str) -> None:
+    raise ValueError(json.dumps({"answer": json.dumps({"password": secret})}))
+
+
+@pytest.mark.parametrize("blurt", [_address, _key, _body])
+async def test_an_error_is_kept_without_the_secret_however_it_is_spelt(
+    desk: Desk, blurt: Callable[[str], None]
+) -> None:
+    secret, number = 'P@ss w"rd\\1é', uuid.uuid4()
+
+    @activity(on=Hook.CHANGE_PASSWORD, secret=True)
+    async def sync(event: Event, tools: Tools) -> Outcome:
+        if tools.attempt == 1:
+            blurt(event.secret or "")
+        return Outcome("done", {"asked": f"https://desk.example/?p={quote(event.secret or '')}"})
+
+    stored = _sealing(desk, number)
+    stored["sealed"] = desk.vault.seal(str(number), secret)
+    [piece] = await desk.store(sync, **stored)
+    with pytest.raises(ApplicationError):
+        await desk.attempt(sync, piece)
+    fault = await desk.fault(piece) or ""
+    assert "[cut]" in fault
+    assert not {"ss", "rd"} & set(re.findall("[a-z]+", fault.lower()))
+    await desk.attempt(sync, piece)
+    [entry] = await desk.entries(piece)
+    assert entry["detail"] == {"asked": "https://desk.example/?p=[cut]"}
 
 
 def test_what_an_author_tells_is_without_the_secrets_that_they_were_told() -> None:

@@ -1,5 +1,6 @@
 """`vault` and the doctor's line: which keys there are, what waits under them, and destroying them as a deed."""
 
+import errno
 import json
 import time
 import uuid
@@ -34,6 +35,7 @@ def folder(settings: Settings) -> Folder:
 
 async def _seal(folder: Folder, pool: Pool, hour: int) -> None:
     vault, number = Vault(folder, b"k" * 32, lambda: hour * 3600.0), uuid.uuid4()
+    vault.refresh()
     sealed = vault.seal(str(number), "hunter2-fake")
     await pool.execute("INSERT INTO vault VALUES ($1, $2, now() + interval '1 day')", number, sealed)
 
@@ -81,6 +83,27 @@ async def test_keys_are_destroyed_as_a_deed(run: Run, folder: Folder, pool: Pool
     assert told.exit_code == 1, "something waits whose key is gone"
     assert json.loads(told.stdout)["last_destroyed"]["by"] == "asha.ops"
     assert (await run("vault", "destroy", "--before", before, "--yes", *WHY)).exit_code == 2
+
+
+async def test_one_that_cannot_be_destroyed_keeps_no_other_alive(
+    run: Run, folder: Folder, pool: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for hour in (NOW - 2, NOW - 1):
+        folder.take(hour)
+    destroy = Folder.destroy
+
+    def refusing(self: Folder, epoch: Epoch, why: str, by: str) -> bool:
+        if epoch == Epoch(NOW - 2):
+            raise OSError(errno.EIO, "Input/output error")
+        return destroy(self, epoch, why, by)
+
+    monkeypatch.setattr(Folder, "destroy", refusing)
+    done = await run("vault", "destroy", "--before", "0s", "--yes", *WHY)
+    assert done.exit_code == 2
+    assert "1 keys are left" in done.stdout
+    assert folder.epochs() == [Epoch(NOW - 2)]
+    [entry] = await rows(pool, "SELECT detail FROM entries WHERE outcome = 'vault keys destroyed'")
+    assert entry["detail"]["keys"] == [Epoch(NOW - 1).name]
 
 
 async def test_a_rotation_is_a_deed(run: Run, folder: Folder, pool: Pool) -> None:

@@ -8,6 +8,8 @@ from leakscan.stack import ScanError
 _AS_DUE = [
     ("leaky", "failed"),
     ("blurts", "failed"),
+    ("blurts_in_an_address", "failed"),
+    ("blurts_as_a_key", "failed"),
     ("bad_sql", "failed"),
     ("refuses", "refused"),
     ("learns", "done"),

@@ -1,5 +1,10 @@
-"""The vault: opens for the same delivery under the hour's key, and for nothing else; never after that is destroyed."""
+"""The vault: opens for the same delivery under the hour's key, and for nothing else; never after that is destroyed.
 
+What is only not seen is not taken for gone.
+"""
+
+from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -7,6 +12,8 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
+from activities._activity import SEALED_FOR
+from activities._errors import SecretOutOfReach
 from runtime.vault import Epoch, Folder, Vault, epoch_of
 
 KEY, WRAP = b"k" * 32, [b"w" * 32]
@@ -34,7 +41,9 @@ def folder(tmp_path: Path) -> Folder:
 
 @pytest.fixture
 def vault(folder: Folder, clock: _Clock) -> Vault:
-    return Vault(folder, KEY, clock)
+    vault = Vault(folder, KEY, clock)
+    vault.refresh()
+    return vault
 
 
 def _sealed(vault: Vault, secret: str = SECRET) -> bytes:
@@ -52,25 +61,55 @@ def test_another_process_opens_it(vault: Vault, folder: Folder) -> None:
     assert Vault(folder, KEY).unseal("d1", _sealed(vault)) == SECRET
 
 
+def _opened(vault: Vault, delivery: str, sealed: bytes) -> str | None:
+    """What comes out of it, whether or not it might still open elsewhere."""
+    try:
+        return vault.unseal(delivery, sealed)
+    except SecretOutOfReach:
+        return None
+
+
 def test_does_not_open_for_another_delivery(vault: Vault) -> None:
-    assert vault.unseal("d2", _sealed(vault)) is None
-
-
-def test_does_not_open_under_another_key(vault: Vault, tmp_path: Path) -> None:
-    other = Folder(tmp_path / "other", WRAP)
-    other.take(HOUR)
-    assert Vault(other, KEY).unseal("d1", _sealed(vault)) is None
+    assert _opened(vault, "d2", _sealed(vault)) is None
 
 
 def test_a_changed_seal_does_not_open(vault: Vault) -> None:
     sealed = _sealed(vault)
     for n in range(len(sealed)):
-        assert vault.unseal("d1", sealed[:n] + bytes([sealed[n] ^ 1]) + sealed[n + 1 :]) is None
+        assert _opened(vault, "d1", sealed[:n] + bytes([sealed[n] ^ 1]) + sealed[n + 1 :]) is None
 
 
 @pytest.mark.parametrize("length", [0, 3, 4, 9, 10, 11, 22, 27])
 def test_a_cut_seal_does_not_open(vault: Vault, length: int) -> None:
-    assert vault.unseal("d1", _sealed(vault)[:length]) is None
+    assert _opened(vault, "d1", _sealed(vault)[:length]) is None
+
+
+def _another_folder(folder: Folder) -> Folder:
+    other = Folder(folder.path.with_name("other"), WRAP)
+    other.take(HOUR)
+    return other
+
+
+_UNSEEN: dict[str, Callable[[Folder], Folder | None]] = {
+    "no folder is configured": lambda _: None,
+    "the folder is not mounted": lambda folder: Folder(folder.path.with_name("elsewhere"), WRAP),
+    "wrapped with a key that came later": lambda folder: Folder(folder.path, [b"x" * 32]),
+    "a folder of its own": _another_folder,
+}
+
+
+@pytest.mark.parametrize("how", _UNSEEN)
+def test_a_key_that_is_not_seen_is_not_gone_before_its_time(
+    vault: Vault, folder: Folder, clock: _Clock, how: str
+) -> None:
+    sealed = _sealed(vault)
+    other = Vault(_UNSEEN[how](folder), KEY, clock)
+    clock.now = (Epoch(HOUR).due(SEALED_FOR) - timedelta(seconds=1)).timestamp()
+    with pytest.raises(SecretOutOfReach, match=r"2025-11-24T16Z-00 does not open it here: give this worker"):
+        other.unseal("d1", sealed)
+    assert vault.unseal("d1", sealed) == SECRET
+    clock.now += 1
+    assert other.unseal("d1", sealed) is None
 
 
 def test_each_seal_is_new_and_hides_the_secret(vault: Vault) -> None:
@@ -96,6 +135,17 @@ def test_sealing_touches_no_disk(vault: Vault, folder: Folder) -> None:
         path.unlink()
     folder.path.rmdir()
     assert epoch_of(_sealed(vault)) == Epoch(HOUR)
+
+
+def test_at_an_hours_turn_it_does_not_either(vault: Vault, clock: _Clock, folder: Folder) -> None:
+    """It is called where all answers are given: a disk that hangs must not be asked."""
+    before = sorted(folder.path.iterdir())
+    for _ in range(2):
+        assert epoch_of(_sealed(vault)) == Epoch(HOUR)
+        clock.now += 3600
+    assert vault.seal("d1", SECRET) is None
+    assert vault.trouble == "no key was made in time: passwords are not kept"
+    assert sorted(folder.path.iterdir()) == before
 
 
 def test_after_a_rotation_the_new_key_seals_and_the_old_one_opens(vault: Vault, folder: Folder) -> None:
@@ -124,10 +174,11 @@ def test_a_folder_that_takes_nothing_is_said_and_the_last_key_helps_out(
     folder.path.write_text("")
     clock.now += 3600
     vault.refresh()
-    assert "cannot be used" in vault.trouble
+    assert vault.trouble == "its folder cannot be used (File exists): passwords are kept until 18:00Z"
     assert epoch_of(_sealed(vault)) == Epoch(HOUR)
     clock.now += 3600
     assert vault.seal("d1", SECRET) is None
+    assert vault.trouble == "its folder cannot be used (File exists): passwords are not kept"
     folder.path.unlink()
     aside.rename(folder.path)
     vault.refresh()
