@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ledger.engine import Statements
-from ledger.work import STILL_OPEN
+from ledger.work import SHOULD_RUN, STILL_OPEN
 
 MOST = 100_000
 """Rows that are counted; beyond it the answer is this number, in bounded time."""
@@ -44,12 +44,13 @@ async def read_figures(statements: Statements) -> Figures:
 
 
 _FIGURES = f"""
-    WITH unsettled AS (
-        SELECT tenant, activity, CASE state WHEN 'held' THEN 'held' ELSE 'open' END AS state, count(*) AS times,
-               min(due) FILTER (WHERE state IN ('planned', 'running') AND due <= clock_timestamp()) AS oldest
-          FROM (SELECT tenant, activity, state, due FROM work WHERE settled_at IS NULL LIMIT $1) AS o GROUP BY 1, 2, 3
+    WITH open AS MATERIALIZED (
+        SELECT tenant, activity, subject, lane, seq, state, due, let_go FROM work WHERE settled_at IS NULL LIMIT $1
+    ), {SHOULD_RUN}, unsettled AS (
+        SELECT tenant, activity, CASE state WHEN 'held' THEN 'held' ELSE 'open' END AS state, count(*) AS times
+          FROM open GROUP BY 1, 2, 3
     ), failed AS (
-        SELECT tenant, activity, 'failed' AS state, count(*) AS times, CAST(NULL AS timestamptz) AS oldest
+        SELECT tenant, activity, 'failed' AS state, count(*) AS times
           FROM (SELECT tenant, activity FROM work
                  WHERE (state = 'held' OR outcome IN ('failed', 'refused', 'secret_gone')) AND settled_at IS NOT NULL
                  LIMIT $1) AS f GROUP BY 1, 2
@@ -58,7 +59,7 @@ _FIGURES = f"""
     )
     SELECT array_agg(tenant ORDER BY tenant, activity, state), array_agg(activity ORDER BY tenant, activity, state),
            array_agg(state ORDER BY tenant, activity, state), array_agg(times ORDER BY tenant, activity, state),
-           coalesce(extract(epoch FROM clock_timestamp() - min(oldest))::float8, 0),
+           coalesce(extract(epoch FROM clock_timestamp() - (SELECT due FROM should_run ORDER BY due LIMIT 1))::float8, 0),
            (SELECT count(DISTINCT (subject, lane))
               FROM (SELECT subject, lane FROM work w WHERE state = 'held' AND {STILL_OPEN} LIMIT $1) AS h),
            extract(epoch FROM clock_timestamp() - coalesce(

@@ -92,6 +92,7 @@ BY_ID = {
     "trouble._SWITCHES": "counts of switches of all tenants",
     "work.ANY_SWITCH": "of all tenants, whether there is one",
     "work.GOES_ON": "a condition on a piece of work and its person's lane, which have a tenant",
+    "work.SHOULD_RUN": "people of the open work that the statement around it has found",
     "sweep._FIND": "of all tenants: each row carries its own",
     "sweep._KEPT_BACK": "a condition on a piece of work and its person's lane, which have a tenant",
     "sweep._UNRUNG": "the sweep is of all tenants",
