@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
+import asyncpg
+
 from ledger.engine import Statements
 from ledger.work import SHOULD_RUN, STILL_OPEN
 
@@ -30,6 +32,30 @@ class Figures:
 async def reached(statements: Statements) -> None:
     """Whether the store answers and is migrated; raises what a lost store raises."""
     await statements.fetchval("SELECT 1 FROM deliveries WHERE false")
+
+
+async def takes_hooks(statements: Statements) -> None:
+    """The same, and whether it would keep a hook; raises what a store that would not raises when one comes."""
+    row = await statements.fetchrow(_KEEPS)
+    if row is None or row[0]:
+        raise asyncpg.ReadOnlySQLTransactionError
+    if not row[1]:
+        raise asyncpg.InsufficientPrivilegeError
+
+
+_KEEPS = """
+    SELECT current_setting('transaction_read_only')::boolean, has_table_privilege('deliveries', 'INSERT'),
+           (SELECT 1 FROM deliveries WHERE false)
+"""
+
+
+def why_away(wrong: Exception, otherwise: str = "out of reach") -> str:
+    """In a few words, for who asks whether we are ready."""
+    if isinstance(wrong, asyncpg.ReadOnlySQLTransactionError):
+        return "read-only: a standby, or default_transaction_read_only is on"
+    if isinstance(wrong, asyncpg.InsufficientPrivilegeError):
+        return "closed to the role in store.url: it may not write"
+    return otherwise
 
 
 async def read_figures(statements: Statements) -> Figures:

@@ -20,6 +20,7 @@ BY_ID = {
     "vault._COUNT": "numbers by key, which all tenants share",
     "figures._FIGURES": "counts of the whole ledger for the operators' metrics, tenants apart where they are told",
     "figures.reached": "whether the store answers: reads nothing of a row",
+    "figures._KEEPS": "whether the store would keep a hook: reads nothing of a row",
     "by_hand._WHOSE": "the person whose run it is, by the run's name",
     "by_hand._NOTE": "a key that names nobody",
     "by_hand._LOOKED": "a time and no more",

@@ -4,12 +4,15 @@ import uuid
 from collections.abc import AsyncGenerator
 from datetime import UTC, datetime
 
+import asyncpg
 import pytest
 
-from ledger.figures import read_figures
+from ledger.engine import open_pool
+from ledger.figures import reached, read_figures, takes_hooks
 from ledger.overview import Standing, read_standings
 from ledger.visit import visit
 from ledger.work import take
+from tests.commands.keeping_nothing import NOT_GRANTED, READ_ONLY, close
 from tests.commands.stored import planned
 from tests.conftest import TEMPLATE
 from tests.ledger.sealing import Ledger, database
@@ -124,3 +127,24 @@ async def test_a_great_deal_of_open_work_of_one_person_is_gone_through_once(ledg
         "SET statement_timeout = '5s'",
     )
     assert await _waits(ledger) == (0.0, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("how", "raised"),
+    [(READ_ONLY, asyncpg.ReadOnlySQLTransactionError), (NOT_GRANTED, asyncpg.InsufficientPrivilegeError)],
+)
+async def test_a_store_that_keeps_nothing_does_not_take_hooks(
+    ledger: Ledger, how: str, raised: type[Exception]
+) -> None:
+    await close(ledger.store, how)
+    pool = await open_pool(ledger.store, "test", walled=True)
+    await reached(pool)
+    with pytest.raises(raised):
+        await takes_hooks(pool)
+    await pool.close()
+
+
+async def test_a_store_that_is_as_it_should_be_takes_hooks(ledger: Ledger) -> None:
+    pool = await open_pool(ledger.store, "test", walled=True)
+    await takes_hooks(pool)
+    await pool.close()
