@@ -8,7 +8,7 @@ from starlette.responses import JSONResponse, Response
 
 from api.receive import Receiver
 from ledger.engine import Pool, StoreErrors
-from ledger.figures import reached
+from ledger.figures import takes_hooks, why_away
 
 
 async def live(_: Request) -> Response:
@@ -22,17 +22,18 @@ async def ready(request: Request) -> Response:
     receiver: Receiver = request.app.state.receiver
     try:
         async with asyncio.timeout(1):
-            await reached(beside)
+            await takes_hooks(beside)
     except asyncpg.UndefinedTableError:
         return JSONResponse({"status": "not ready", "store": "not migrated: run ./hookledger migrate"}, 503)
-    except StoreErrors:
+    except StoreErrors as wrong:
+        store = why_away(wrong)
         spool = _spool(receiver)
         if spool is None:
-            return JSONResponse({"status": "not ready", "store": "out of reach"}, 503)
+            return JSONResponse({"status": "not ready", "store": store}, 503)
         full = spool["free"] < receiver.settings.api.max_body
         status = "not ready" if full else "ready"
         return JSONResponse(
-            {"status": status, "store": "out of reach", "spool": spool} | _vault(receiver),
+            {"status": status, "store": store, "spool": spool} | _vault(receiver),
             503 if full else 200,
         )
     spool = _spool(receiver)

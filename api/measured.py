@@ -4,7 +4,7 @@ from typing import Any
 
 from api.receive import Receiver
 from ledger.engine import Pool
-from ledger.figures import reached
+from ledger.figures import takes_hooks
 from runtime.bell import Bell
 from runtime.seeing.listener import Checks
 from runtime.seeing.meters import Meters
@@ -22,8 +22,8 @@ class Measured:
         self.checks: Checks = {}
 
     async def reach(self) -> None:
-        """Whether the store is there."""
-        await reached(self._beside)
+        """Whether the store takes hooks."""
+        await takes_hooks(self._beside)
 
     async def read(self) -> None:
         """Nothing: a worker asks for figures."""

@@ -15,6 +15,8 @@ from runtime.spool.frames import Frame
 from runtime.spool.opening import keys_of
 from settings import Settings
 
+WHERE = "run it where the api runs, as its user (Compose: docker compose exec api python cli.py spool)"
+
 
 @dataclass(frozen=True, slots=True)
 class Standing:
@@ -38,7 +40,7 @@ def show(settings: Settings, *, check: bool, as_object: bool) -> None:
     if folder is None:
         stop("no spool is configured: give [spool] a folder (docs/spool.md)")
     if not folder.is_dir():
-        stop(f"{folder} is not there: no api has used it on this host, or this user may not see it")
+        stop(f"{folder} is not there: no api has used it here. If one does elsewhere, {WHERE}")
     with opened(settings, folder) as journal:
         standing = look(journal, folder, check=check)
     if as_object:
@@ -55,7 +57,7 @@ def opened(settings: Settings, folder: Path) -> Generator[Journal]:
     try:
         journal = Journal(folder, keys_of(settings), settings.spool.max_bytes)
     except OSError as wrong:
-        stop(f"{folder} cannot be read ({wrong.strerror}): run this as the user of the api")
+        stop(f"{folder} cannot be read here ({wrong.strerror}): {WHERE}")
     with contextlib.closing(journal):
         yield journal
 

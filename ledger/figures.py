@@ -3,8 +3,10 @@
 from dataclasses import dataclass
 from typing import Any
 
+import asyncpg
+
 from ledger.engine import Statements
-from ledger.work import STILL_OPEN
+from ledger.work import SHOULD_RUN, STILL_OPEN
 
 MOST = 100_000
 """Rows that are counted; beyond it the answer is this number, in bounded time."""
@@ -32,6 +34,30 @@ async def reached(statements: Statements) -> None:
     await statements.fetchval("SELECT 1 FROM deliveries WHERE false")
 
 
+async def takes_hooks(statements: Statements) -> None:
+    """The same, and whether it would keep a hook; raises what a store that would not raises when one comes."""
+    row = await statements.fetchrow(_KEEPS)
+    if row is None or row[0]:
+        raise asyncpg.ReadOnlySQLTransactionError
+    if not row[1]:
+        raise asyncpg.InsufficientPrivilegeError
+
+
+_KEEPS = """
+    SELECT current_setting('transaction_read_only')::boolean, has_table_privilege('deliveries', 'INSERT'),
+           (SELECT 1 FROM deliveries WHERE false)
+"""
+
+
+def why_away(wrong: Exception, otherwise: str = "out of reach") -> str:
+    """In a few words, for who asks whether we are ready."""
+    if isinstance(wrong, asyncpg.ReadOnlySQLTransactionError):
+        return "read-only: a standby, or default_transaction_read_only is on"
+    if isinstance(wrong, asyncpg.InsufficientPrivilegeError):
+        return "closed to the role in store.url: it may not write"
+    return otherwise
+
+
 async def read_figures(statements: Statements) -> Figures:
     """One round trip. Raises what a lost store raises."""
     row = await statements.fetchrow(_FIGURES, MOST)
@@ -44,12 +70,13 @@ async def read_figures(statements: Statements) -> Figures:
 
 
 _FIGURES = f"""
-    WITH unsettled AS (
-        SELECT tenant, activity, CASE state WHEN 'held' THEN 'held' ELSE 'open' END AS state, count(*) AS times,
-               min(due) FILTER (WHERE state IN ('planned', 'running') AND due <= clock_timestamp()) AS oldest
-          FROM (SELECT tenant, activity, state, due FROM work WHERE settled_at IS NULL LIMIT $1) AS o GROUP BY 1, 2, 3
+    WITH open AS MATERIALIZED (
+        SELECT tenant, activity, subject, lane, seq, state, due, let_go FROM work WHERE settled_at IS NULL LIMIT $1
+    ), {SHOULD_RUN}, unsettled AS (
+        SELECT tenant, activity, CASE state WHEN 'held' THEN 'held' ELSE 'open' END AS state, count(*) AS times
+          FROM open GROUP BY 1, 2, 3
     ), failed AS (
-        SELECT tenant, activity, 'failed' AS state, count(*) AS times, CAST(NULL AS timestamptz) AS oldest
+        SELECT tenant, activity, 'failed' AS state, count(*) AS times
           FROM (SELECT tenant, activity FROM work
                  WHERE (state = 'held' OR outcome IN ('failed', 'refused', 'secret_gone')) AND settled_at IS NOT NULL
                  LIMIT $1) AS f GROUP BY 1, 2
@@ -58,7 +85,7 @@ _FIGURES = f"""
     )
     SELECT array_agg(tenant ORDER BY tenant, activity, state), array_agg(activity ORDER BY tenant, activity, state),
            array_agg(state ORDER BY tenant, activity, state), array_agg(times ORDER BY tenant, activity, state),
-           coalesce(extract(epoch FROM clock_timestamp() - min(oldest))::float8, 0),
+           coalesce(extract(epoch FROM clock_timestamp() - (SELECT due FROM should_run ORDER BY due LIMIT 1))::float8, 0),
            (SELECT count(DISTINCT (subject, lane))
               FROM (SELECT subject, lane FROM work w WHERE state = 'held' AND {STILL_OPEN} LIMIT $1) AS h),
            extract(epoch FROM clock_timestamp() - coalesce(

@@ -12,6 +12,8 @@ from ledger.engine import connect
 from settings import Store
 
 _MIGRATIONS = Path(__file__).resolve().parent.parent / "migrations"
+_PATIENCE = 10.0
+"""Seconds for the store's first answer. At a machine's start the api waits for it, and takes hooks without a store."""
 
 
 class MigrationError(Exception):
@@ -44,7 +46,7 @@ def migrate_to_head(store: Store) -> bool:
 async def _revision(url: str) -> str | None:
     engine = connect(url, name="hookledger migrate", pool_size=1, statement_timeout=10)
     try:
-        async with engine.connect() as connection:
+        async with asyncio.timeout(_PATIENCE), engine.connect() as connection:
             there = await connection.exec_driver_sql("SELECT to_regclass('alembic_version')::text")
             if there.scalar_one() is None:
                 return None

@@ -11,6 +11,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ledger.migrate import configuration
+from ledger.work import SHOULD_RUN
 
 WINDOW = 100_000
 """The newest deliveries of a tenant that are looked at, so that the answer comes in bounded time from a store of any size."""
@@ -124,15 +125,18 @@ _DEGRADED = text("""
        AND tenant = ANY (CAST(:tenants AS text[])) AND at >= clock_timestamp() - interval '1 day' AND activity IS NULL
      GROUP BY tenant, outcome ORDER BY tenant, outcome
 """)
-_WORK = text("""
-    SELECT w.tenant, count(*) AS open, count(*) FILTER (WHERE w.state = 'held') AS held,
-           count(DISTINCT w.subject) FILTER (WHERE s.paused) AS paused_people,
-           min(w.due) FILTER (WHERE w.state IN ('planned', 'running') AND w.due <= clock_timestamp() AND NOT s.paused
-                                AND NOT EXISTS (SELECT 1 FROM work h WHERE h.subject = w.subject AND h.lane = w.lane
-                                                   AND h.settled_at IS NULL AND h.state = 'held' AND h.seq < w.seq))
-               AS late_since
-      FROM work w JOIN subjects s ON s.id = w.subject WHERE w.settled_at IS NULL AND w.tenant = ANY (CAST(:tenants AS text[]))
-     GROUP BY w.tenant
+_WORK = text(f"""
+    WITH open AS MATERIALIZED (
+        SELECT tenant, activity, subject, lane, seq, state, due, let_go FROM work
+         WHERE settled_at IS NULL AND tenant = ANY (CAST(:tenants AS text[]))
+    ), counted AS (
+        SELECT o.tenant, count(*) AS open, count(*) FILTER (WHERE o.state = 'held') AS held,
+               count(DISTINCT o.subject) FILTER (WHERE s.paused) AS paused_people
+          FROM open o JOIN subjects s ON s.id = o.subject GROUP BY o.tenant
+    ), {SHOULD_RUN}, late AS (
+        SELECT tenant, min(due) AS since FROM should_run GROUP BY tenant
+    )
+    SELECT c.*, (SELECT since FROM late l WHERE l.tenant = c.tenant) AS late_since FROM counted c
 """)
 _BRAKES = text("""
     SELECT tenant, stopped_at FROM brakes WHERE stopped_at IS NOT NULL AND tenant = ANY (CAST(:tenants AS text[]))

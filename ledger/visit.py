@@ -12,6 +12,7 @@ from settings import Store
 
 _STATEMENT_SECONDS = 10.0
 _IN_WORDS = {
+    "25006": "is read-only: store.url leads to a standby, or default_transaction_read_only is on",
     "28P01": "refuses the password in store.url",
     "28000": "refuses the role in store.url",
     "3D000": "has no such database: check store.url",

@@ -139,6 +139,29 @@ async def take(connection: AsyncConnection, subject: str) -> list[Item]:
 STILL_OPEN = "coalesce(w.settled_at, 'infinity') = 'infinity'"
 """Not settled, in words that no index of open work fits. Which pieces are meant is known by key; where much more is open than
 statistics have heard of, the planner would look for them in that index, and read all of it for each of them."""
+SHOULD_RUN = f"""
+    kept AS MATERIALIZED (
+        SELECT p.tenant, p.activity, i.probe
+          FROM (SELECT tenant, activity, switch_of(tenant, activity) AS mode
+                  FROM (SELECT DISTINCT tenant, activity FROM open WHERE {ANY_SWITCH} OFFSET 0) pairs) p
+          LEFT JOIN incidents i ON p.mode = '{BROKEN}' AND i.tenant = p.tenant AND i.activity = p.activity AND i.closed_at IS NULL
+         WHERE p.mode IN ('off', '{BROKEN}')
+    ), judged AS (
+        SELECT *, state IN ('planned', 'running') AND due <= statement_timestamp() AS is_due FROM open
+    ), in_order AS (
+        SELECT *, bool_or(state = 'held' OR coalesce(let_go > statement_timestamp(), false) OR is_due AND EXISTS (
+                              SELECT 1 FROM kept k WHERE k.tenant = j.tenant AND k.activity = j.activity
+                                 AND k.probe IS DISTINCT FROM j.subject))
+                  OVER (PARTITION BY subject, lane COLLATE "C" ORDER BY seq) AS stands
+          FROM judged j
+    ), should_run AS (
+        SELECT tenant, due FROM (SELECT * FROM in_order WHERE is_due AND NOT stands ORDER BY due OFFSET 0) d
+         WHERE NOT (SELECT s.paused FROM subjects s WHERE s.id = d.subject)
+    )
+"""
+"""Tables of a query for which `open` is open work: `should_run` is what should have run by now, tenant and due. It is what `take`
+would hand out, for everybody at once, and costs the same whatever stands still: each lane is gone through once, in its order.
+A look at earlier work for each piece takes long where one person has a thousand pieces behind a held one."""
 _LOCK_LANE = text("""
     SELECT pg_advisory_xact_lock(hashtextextended(w.subject::text || w.lane, 1))
       FROM work w WHERE w.delivery = :delivery AND w.activity = :activity

@@ -14,9 +14,11 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from commands.doctor.findings import Check
 from commands.times import duration
+from ledger.engine import Connection, StoreErrors, statements
+from ledger.figures import takes_hooks
 from ledger.keys import list_keys
 from ledger.overview import Schema, Standing, read_schema, read_standings
-from ledger.visit import OutOfReach, visit
+from ledger.visit import OutOfReach, visit, why
 from runtime.attributes import SEARCH_ATTRIBUTES
 from runtime.client import connect
 from settings import Api, Settings, Store
@@ -39,13 +41,30 @@ async def look_at_store(store: Store, tenants: Collection[str]) -> tuple[Check, 
             if schema.current != schema.head:
                 return _unmigrated(schema), None
             standings = await read_standings(connection, tenants)
+            wrong = await _closed(connection)
     except OutOfReach as wrong:
         return Check(
             "Store", "wrong", f"{wrong}", "Start it, or correct store.url (make dev runs one)."
         ), None
     except TimeoutError:
         return Check("Store", "wrong", f"the store did not answer within {2 * WITHIN:.0f} s"), None
+    if wrong:
+        return Check(
+            "Store",
+            "wrong",
+            wrong,
+            "No hook is recorded. Let store.url lead to the primary, as the application's role.",
+        ), standings
     return Check("Store", "fine", f"answers, at schema {schema.head}"), standings
+
+
+async def _closed(connection: Connection) -> str:
+    """Why a store that answers would record no hook; empty if it would."""
+    try:
+        await takes_hooks(await statements(connection))
+    except StoreErrors as wrong:
+        return f"the store {why(wrong)}"
+    return ""
 
 
 def _unmigrated(schema: Schema) -> Check:

@@ -1,11 +1,13 @@
 """Looks at the spool of this host: whether there is one, what waits in it, and whether something was set aside."""
 
 import contextlib
+import errno
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 from commands.doctor.findings import Check
-from commands.spool import Standing, look
+from commands.spool import WHERE, Standing, look
 from runtime.spool import Journal
 from runtime.spool.opening import keys_of
 from settings import Settings
@@ -16,23 +18,24 @@ _LONG = 60.0
 
 
 def look_at_spool(settings: Settings) -> Iterator[Check]:
-    """One check; none where the folder is another host's."""
+    """One check. From elsewhere than the api, a worker's container say, its folder is not to be seen."""
     folder = settings.spool.folder
     if folder is None:
         words = "there is none: while Postgres is away, events are refused and lost"
         yield Check(_NAME, "note", words, "Give [spool] a folder on a disk that stays: docs/spool.md.")
         return
-    standing = _standing(settings, folder)
-    if standing is not None:
-        yield _check(standing, settings.api.max_body)
+    try:
+        yield _check(_standing(settings, folder), settings.api.max_body)
+    except OSError as wrong:
+        words = f"{folder} is not to be seen from here ({wrong.strerror}): what waits in it is not known"
+        yield Check(_NAME, "note", words, f"./hookledger spool tells it: {WHERE}.")
 
 
-def _standing(settings: Settings, folder: Path) -> Standing | None:
-    with contextlib.suppress(OSError):
-        if folder.is_dir():
-            with contextlib.closing(Journal(folder, keys_of(settings), settings.spool.max_bytes)) as journal:
-                return look(journal, folder, check=False)
-    return None
+def _standing(settings: Settings, folder: Path) -> Standing:
+    if not folder.is_dir():
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))  # a journal would make it
+    with contextlib.closing(Journal(folder, keys_of(settings), settings.spool.max_bytes)) as journal:
+        return look(journal, folder, check=False)
 
 
 def _check(standing: Standing, most: int) -> Check:

@@ -8,7 +8,7 @@ from temporalio.client import Client
 from temporalio.worker import Worker
 
 from ledger.engine import Engine, reading, statements
-from ledger.figures import Figures, reached, read_figures
+from ledger.figures import Figures, read_figures, takes_hooks
 from runtime.seeing.listener import Checks
 from runtime.seeing.meters import Meters
 from runtime.sweep import Sweep
@@ -57,9 +57,9 @@ class AtWork:
             await asyncio.sleep(_LOOK)
 
     async def reach(self) -> None:
-        """Whether the store is there."""
+        """Whether the store is there, and may be written to."""
         async with reading(self._engine) as connection:
-            await reached(await statements(connection))
+            await takes_hooks(await statements(connection))
 
     async def read(self) -> Figures:
         """The ledger's figures."""

@@ -9,13 +9,14 @@ from collections.abc import Awaitable, Callable, Iterator
 from prometheus_client import Metric
 from prometheus_client.core import GaugeMetricFamily
 
-from ledger.figures import Figures
+from ledger.figures import Figures, why_away
 from runtime.pace import pause
 
 log = logging.getLogger(__name__)
 
 PATIENCE = 2.0
 """Seconds for an answer of the store."""
+_AWAY = "out of reach, or not migrated"
 
 Reach = Callable[[], Awaitable[None]]
 """Asks whether the store answers; raises whatever a lost store raises."""
@@ -37,6 +38,7 @@ class Standing:
         self._figures: Figures | None = None
         self._answered: float | None = None
         self._up = False
+        self._words = _AWAY
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -45,8 +47,8 @@ class Standing:
                 async with asyncio.timeout(PATIENCE):
                     await self._reach()
                 self._up, self._answered = True, time.monotonic()
-            except Exception:  # whatever it is: there is no answer
-                self._up, self._figures = False, None
+            except Exception as wrong:  # whatever it is: there is no answer, or not the one that is needed
+                self._up, self._figures, self._words = False, None, why_away(wrong, _AWAY)
             if self._up and time.monotonic() >= self._due:
                 await self._look()
             await asyncio.sleep(self._every)
@@ -65,12 +67,16 @@ class Standing:
     def out_of_reach(self) -> str:
         """What is wrong, in words; empty while the store answers."""
         late = self._answered is None or time.monotonic() - self._answered > 2 * (self._every + PATIENCE)
-        return "" if self._up and not late else "out of reach, or not migrated"
+        if not self._up:
+            return self._words
+        return _AWAY if late else ""
 
     def collect(self) -> Iterator[Metric]:
         """For the registry."""
         yield GaugeMetricFamily(
-            "hookledger_store_up", "Whether the store answers.", 0 if self.out_of_reach() else 1
+            "hookledger_store_up",
+            "Whether the store answers, and may be written to.",
+            0 if self.out_of_reach() else 1,
         )
         figures = self._figures
         if figures is None:

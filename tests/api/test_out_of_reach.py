@@ -18,6 +18,9 @@ from ledger.engine import Pool
 from settings import Store
 from tests.api.edge import Edge, configure, listen, logged
 from tests.api.leaks import PASSWORD, found
+from tests.commands.databases import database
+from tests.commands.keeping_nothing import CLOSED, close
+from tests.conftest import TEMPLATE
 from tests.support import Servers, rows
 
 DEADLINE = 1.0
@@ -131,6 +134,21 @@ async def test_it_is_alive_but_not_ready(lost: Edge) -> None:
 
     assert (live.status_code, ready.status_code) == (200, 503)
     assert ready.json()["store"] == "out of reach"
+
+
+@pytest.mark.parametrize("words", CLOSED)
+async def test_a_store_that_keeps_nothing_is_not_ready_and_is_told_in_words(
+    servers: Servers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: str
+) -> None:
+    monkeypatch.setenv("TEMPORAL_ADDRESS", servers.temporal)
+    async with database(servers, TEMPLATE) as store:
+        await close(store, CLOSED[words])
+        for spool, status in (("", 503), ('[spool]\nfolder = "spool"', 200)):
+            async with listen(configure(tmp_path, store, api=spool)) as edge:
+                ready = await edge.http.get(f"http://127.0.0.1:{edge.port}/health/ready")
+                assert (ready.status_code, ready.json()["store"].startswith(words)) == (status, True)
+                event = await edge.hook("postCreateUser", {"user": USER})
+                assert event.status_code == status, "it says what a hook would be told"
 
 
 async def test_a_caller_that_dawdles_is_let_go(

@@ -27,6 +27,7 @@ from settings import Settings, Store, Tls
 from settings.metrics import Metrics
 from tests.commands.conftest import Run
 from tests.commands.databases import database
+from tests.commands.keeping_nothing import NOT_GRANTED, READ_ONLY, close
 from tests.commands.stored import planned, probe
 from tests.support import Servers, delivery, write_configuration
 
@@ -188,6 +189,24 @@ async def test_everything_down_is_said_in_bounded_time(
     for words in ("the store does not answer", "Temporal", "make dev runs one", "current (raw)"):
         assert words in result.stdout
     assert "pass-word" not in result.output
+
+
+@pytest.mark.usefixtures("client")
+@pytest.mark.parametrize(
+    ("how", "words"), [(READ_ONLY, "the store is read-only"), (NOT_GRANTED, "the store does not grant")]
+)
+async def test_a_store_that_keeps_nothing_is_wrong_and_what_it_holds_is_told_all_the_same(
+    run: Run, store: Store, pool: Pool, how: str, words: str
+) -> None:
+    await receive(pool, probe())
+    await close(store, how)
+
+    report = await _report(run, 1)
+
+    [check] = [check for check in report["checks"] if check["name"] == "Store"]
+    assert (check["state"], check["words"].startswith(words)) == ("wrong", True)
+    assert "primary" in check["remedy"]
+    assert report["tenants"][0]["standing"]["hooks"]["test"]["count"] == 1
 
 
 @pytest.mark.usefixtures("client")

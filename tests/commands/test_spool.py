@@ -1,6 +1,8 @@
 """`spool` and the doctor's line: what waits, and what cannot be read."""
 
+import errno
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -84,3 +86,26 @@ def test_empty_it_is_fine(settings: Settings) -> None:
     journal.close()
     [check] = look_at_spool(settings)
     assert (check.state, check.words) == ("fine", "nothing waits")
+
+
+def test_from_elsewhere_it_says_where_it_is_to_be_seen(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A worker's container has an empty folder there that nobody may write to: nothing seen is not nothing there."""
+    folder = settings.spool.folder
+    assert folder is not None
+    [check] = look_at_spool(settings)
+    assert (check.state, "No such file" in check.words, folder.exists()) == ("note", True, False)
+    folder.mkdir()
+
+    def opened(*_: object) -> Journal:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    monkeypatch.setattr("commands.doctor.spool.Journal", opened)
+    monkeypatch.setattr("commands.spool.Journal", opened)
+    [check] = look_at_spool(settings)
+    code, output = _run()
+    assert (check.state, code) == ("note", 2)
+    assert "not to be seen from here (Read-only file system)" in check.words
+    for said in (check.remedy, " ".join(output.split())):
+        assert "docker compose exec api python cli.py spool" in said

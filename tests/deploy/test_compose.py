@@ -95,6 +95,21 @@ def test_waits_for_jobs_to_succeed_and_for_services_to_be_healthy(service: dict[
         assert how == {"condition": wanted}
 
 
+def test_the_spool_is_looked_at_in_the_container_that_has_it() -> None:
+    """No other needs the volume: what waits in it are whole hooks."""
+    having = {
+        name
+        for name, service in SERVICES.items()
+        if any(volume.startswith("spool:") for volume in service.get("volumes", []))
+    }
+    told = {
+        name
+        for page in (ROOT / "docs").glob("*.md")
+        for name in re.findall(r"docker compose exec (\w+) python cli\.py spool", page.read_text())
+    }
+    assert having == told == {"api"}
+
+
 def test_api_does_not_wait_for_temporal() -> None:
     def needed(name: str) -> set[str]:
         return {name}.union(*(needed(other) for other in SERVICES[name].get("depends_on", {})))

@@ -122,8 +122,27 @@ def test_a_process_is_started_again_and_has_time_to_drain(name: str) -> None:
     assert said["Restart"] == ["always"]
     assert (said["MemoryMax"], said["MemorySwapMax"]) == (["2G"], ["0"])
     assert _seconds(said["TimeoutStopSec"][0]) == _seconds(SERVICES[name]["stop_grace_period"])
-    assert said["Requires"] == ["hookledger-migrate.service"]
     assert said["ExecReload"] == (["kill -HUP $MAINPID"] if name == "api" else [])
+
+
+@pytest.mark.parametrize("name", ["api", "query", "worker"])
+def test_a_process_starts_though_the_store_is_away(name: str) -> None:
+    """What is required by a unit and fails keeps it from ever starting, whatever its `Restart=`: nobody spools then."""
+    said = _said(name)
+    assert not {"Requires", "Requisite", "BindsTo", "PartOf"} & said.keys()
+    for key in ("Wants", "After"):
+        assert said[key] == ["network-online.target hookledger-migrate.service"]
+
+
+def test_the_store_is_migrated_once_it_is_there() -> None:
+    said = _said("migrate")
+    assert (said["Type"], said["RemainAfterExit"]) == (["oneshot"], ["yes"])
+    assert (said["Restart"], said["StartLimitIntervalSec"]) == (["on-failure"], ["0"])
+    assert _seconds(said["RestartSec"][0]) <= 10
+    # A oneshot has no limit of its own; below what one statement may take, a long migration would begin anew for ever.
+    assert said["TimeoutStartSec"] == ["15min"]
+    unit = (UNITS / "hookledger-migrate.service").read_text().partition("[Service]")[0]
+    assert "StartLimitIntervalSec=" in unit  # elsewhere systemd passes it over
 
 
 @each_unit

@@ -9,10 +9,12 @@ from temporalio.bridge.worker import Worker as Bridge
 from temporalio.client import Client
 
 from ledger.engine import Pool
+from ledger.migrate import migrate_to_head
 from runtime import worker
 from runtime.attributes import SEARCH_ATTRIBUTES
 from runtime.version import code_version
 from settings import Settings
+from tests.commands.databases import database
 from tests.support import Servers
 
 
@@ -49,6 +51,30 @@ async def test_a_server_out_of_reach_is_waited_for_until_told_to_stop(
     stop.set()
     assert await asyncio.wait_for(connecting, 15) is None
     assert "check TEMPORAL_ADDRESS" in caplog.text
+
+
+async def test_a_store_that_is_not_migrated_yet_is_waited_for(
+    settings: Settings, servers: Servers, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A unit of systemd starts it after the first try of the migrations, which may have failed."""
+    monkeypatch.setenv("TEMPORAL_ADDRESS", "127.0.0.1:1")
+    stop = asyncio.Event()
+    monkeypatch.setattr(worker, "stop_event", lambda: stop)
+    async with database(servers, "template0") as empty:
+        running = asyncio.create_task(worker.run_worker(settings.model_copy(update={"store": empty})))
+        try:
+            await asyncio.sleep(0.5)
+            assert not running.done()
+            assert "waiting for the store: ProgrammingError" in caplog.text
+            await asyncio.to_thread(migrate_to_head, empty)
+            for _ in range(200):
+                if "Temporal is out of reach" in caplog.text:
+                    break
+                await asyncio.sleep(0.05)
+            assert "Temporal is out of reach" in caplog.text
+        finally:
+            stop.set()
+        assert await asyncio.wait_for(running, 20) == 0
 
 
 _AWAY = "Worker validation failed: Namespace default was not found or otherwise could not be described: transport error"

@@ -3,8 +3,10 @@
 import asyncio
 import json
 import logging
+import time
 import uuid
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Any, cast
 from unittest.mock import Mock
 
@@ -48,6 +50,36 @@ async def test_a_failing_lane_holds_back_only_itself(person: Lifecycle) -> None:
     await person.send("slow", "badge")
     assert await person.ended() is COMPLETED
     assert [a for _, a, _ in await person.outcomes()] == ["badge", "badge", "slow", "slow"]
+
+
+async def test_an_activity_that_always_fails_for_one_delays_no_other(person: Lifecycle) -> None:
+    """CASES 30: of the same activity neither, while it is tried again and again."""
+    one = replace(person, login=f"poisoned{uuid.uuid4().hex[:10]}", receipts=[])
+    for _ in range(3):
+        await one.send("poisoned", "badge")
+
+    def tries() -> int:
+        return sum(name == "poisoned" and who == str(one.subject) for name, who, _ in several.order)
+
+    async def failed() -> bool:
+        return tries() >= 2
+
+    await one.until(failed)
+    others = [replace(person, login=f"u{uuid.uuid4().hex[:10]}", receipts=[]) for _ in range(10)]
+    began, before = time.monotonic(), tries()
+    for other in others:
+        await other.send("poisoned")
+
+    assert {await other.ended(5) for other in others} == {COMPLETED}
+    assert time.monotonic() - began < 5
+    assert [await other.outcomes() for other in others] == [[(1, "poisoned", "done")]] * 10
+    assert await one.outcomes() == [(n, "badge", "done") for n in (1, 2, 3)]
+
+    async def fails_on() -> bool:
+        return tries() > before
+
+    await one.until(fails_on)
+    await one.handle.terminate()
 
 
 async def test_errors_are_retried_and_stay_out_of_temporal(

@@ -6,6 +6,7 @@ import time
 import urllib.error
 import urllib.request
 
+import asyncpg
 import pytest
 from prometheus_client import CollectorRegistry
 
@@ -122,6 +123,20 @@ async def test_a_store_that_is_back_is_asked_for_figures_at_once(pool: Pool) -> 
         assert not seen.times_read
         seen.away = False
         await _until(port, "/metrics", "\nhookledger_oldest_unsettled_work_seconds ")
+
+
+async def test_a_store_that_may_not_be_written_to_is_away_and_told_in_words(
+    pool: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = _Seen(pool)
+
+    async def reach() -> None:
+        raise asyncpg.ReadOnlySQLTransactionError
+
+    monkeypatch.setattr(seen, "reach", reach)
+    async with watched(Metrics(worker=free_port(), every=1), "worker", "v1", Meters(), seen) as port:
+        await _until(port, "/health/ready", "read-only: a standby")
+        assert "hookledger_store_up 0.0" in (await asyncio.to_thread(_get, port, "/metrics"))[1]
 
 
 async def test_a_taken_port_keeps_nobody_from_working(pool: Pool) -> None:

@@ -59,6 +59,14 @@ async def hopeless(event: Event, tools: Tools) -> None:
     raise Unavailable("down")
 
 
+@activity(on=Hook.POST_PROVISION, give_up=hours(24), first_wait=seconds(0.05), longest_wait=seconds(0.2))
+async def poisoned(event: Event, tools: Tools) -> None:
+    """Never succeeds for who is called so; for others at once."""
+    _note("poisoned", event)
+    if str(event.user["login"]).startswith("poisoned"):
+        raise Unavailable("down")
+
+
 @activity(on=Hook.POST_PROVISION)
 async def patient(event: Event, tools: Tools) -> None:
     """Asks to be called again in an hour, the first time."""
