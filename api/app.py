@@ -34,7 +34,7 @@ from runtime.client import connect
 from runtime.configuration import compiled
 from runtime.seeing import watched
 from runtime.seeing.meters import Meters
-from runtime.spool import open_spool
+from runtime.spool import keep_open, open_spool
 from runtime.tracing import open_traces
 from runtime.vault import open_vault
 from runtime.vault.keeping import begin, keep_keys
@@ -117,9 +117,10 @@ async def living(app: FastAPI, settings: Settings) -> AsyncGenerator[None]:
         # What was loaded stays for good: looking through it for garbage would hold answers up for 0.1 s at a time.
         gc.collect()
         gc.freeze()
-        await closing.enter_async_context(
-            beside({"background": background.run, "vault": partial(keep_keys, vault)})
-        )
+        deeds = {"background": background.run, "vault": partial(keep_keys, vault)}
+        if spool is not None:
+            deeds["spool"] = partial(keep_open, spool, settings)
+        await closing.enter_async_context(beside(deeds))
         at_the_end("the bell", partial(bell.drain, 5))
         measured = Measured(receiver, bell, pool)
         async with watched(settings.metrics, "api", version, meters, measured):

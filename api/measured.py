@@ -17,7 +17,8 @@ class Measured:
         self._receiver = receiver
         self._bell = bell
         self._pool = pool
-        self.checks: Checks = {}
+        spool = receiver.spool
+        self.checks: Checks = {} if spool is None else {"spool": lambda: spool.trouble}
 
     async def reach(self) -> None:
         """Whether the store is there."""

@@ -54,15 +54,18 @@ class Journal:
         self._folder, self._most = folder, most
         self._keys = Keys(keys)
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._lock = (folder / "lock").open("ab")
-        self._users = (folder / "users").open("ab")
-        self._reader = (folder / "reader").open("ab")
-        self.state = State(folder / "state")
-        with self._alone():
-            if _try(self._users, fcntl.LOCK_EX):
-                # Nobody else is here: what memory says may be of another boot, so the files are asked.
-                self._recover()
-            fcntl.flock(self._users, fcntl.LOCK_SH)
+        with contextlib.ExitStack() as opening:
+            self._lock, self._users, self._reader = (
+                opening.enter_context((folder / name).open("ab")) for name in ("lock", "users", "reader")
+            )
+            self.state = State(folder / "state")
+            opening.callback(self.state.close)
+            with self._alone():
+                if _try(self._users, fcntl.LOCK_EX):
+                    # Nobody else is here: what memory says may be of another boot, so the files are asked.
+                    self._recover()
+                fcntl.flock(self._users, fcntl.LOCK_SH)
+            self._opened = opening.pop_all()
 
     def append(self, entries: Sequence[Entry]) -> None:
         """Keeps them, on disk when this returns. Raises NoRoom; then none is kept."""
@@ -173,9 +176,7 @@ class Journal:
 
     def close(self) -> None:
         """Leaves the files as they are."""
-        for file in (self._lock, self._users, self._reader):
-            file.close()
-        self.state.close()
+        self._opened.close()
 
     def _go_to(self, segment: int, offset: int, records: int, frames: Sequence[Frame]) -> None:
         with self._alone():

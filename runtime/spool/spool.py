@@ -23,6 +23,8 @@ class Spool:
     def __init__(self, journal: Journal, key: bytes) -> None:
         self.journal = journal
         """The files; to be touched by way of `on_thread` only."""
+        self.trouble = ""
+        """Why the folder cannot be used, and what to do; empty while it can."""
         self._salt = hashlib.blake2b(key, digest_size=16, person=b"spool/places").digest()
         self._thread = ThreadPoolExecutor(1, "spool")
         self._pending: list[tuple[Entry, asyncio.Future[None]]] = []

@@ -6,7 +6,7 @@ import errno
 import json
 import logging
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Generator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ import pytest
 from chaos.relay import Relay
 from ledger.engine import Pool
 from ledger.receive import receive
-from runtime.spool import Journal, Spool
+from runtime.spool import Journal, Spool, opening
 from runtime.spool.frames import Frame
 from settings import Settings, Store
 from tests.api.edge import Edge, configure, listen, logged
@@ -73,6 +73,13 @@ async def _ready(edge: Edge) -> tuple[int, dict[str, Any]]:
     return got.status_code, got.json()
 
 
+async def _until_empty(edge: Edge) -> None:
+    """What is recorded is in the ledger first, and out of the spool a moment later."""
+    async with asyncio.timeout(5):
+        while edge.app.state.receiver.spool.waits:  # noqa: ASYNC110 - it tells nobody
+            await asyncio.sleep(0.02)
+
+
 async def test_events_are_taken_and_recorded_in_order_whichever_process_took_them(away: Away) -> None:
     user = person() | {"id": unique()}
     async with _two(away.settings) as edges:
@@ -88,6 +95,7 @@ async def test_events_are_taken_and_recorded_in_order_whichever_process_took_the
         away.relay.mend()
         assert await edges[1].answer("postUpdateUser", {"user": user | {"city": "last"}}) == {}
         found = await away.hooks(user["login"], 8)
+        await _until_empty(edges[0])
         assert (await _ready(edges[0]))[1]["spool"]["records"] == 0
     assert [hook for hook, _ in found] == [
         "postCreateUser",
@@ -129,11 +137,7 @@ async def test_what_was_stored_although_no_answer_came_is_recorded_once(away: Aw
             patch.setattr("api.receive.receive", deaf)
             assert await edge.answer("postUpdateUser", {"user": user}) == {}
             assert receiver.spool.figures().appended == 1
-        for _ in range(100):
-            if not receiver.spool.waits:
-                break
-            await asyncio.sleep(0.05)
-        assert not receiver.spool.waits
+        await _until_empty(edge)
         found = await away.hooks(user["login"], 2)
     assert [hook for hook, _ in found] == ["postCreateUser", "postUpdateUser"]
 
@@ -244,3 +248,74 @@ async def test_a_decision_does_not_wait_for_a_slow_disk(away: Away, monkeypatch:
         assert time.monotonic() - started < away.settings.api.deadline
         away.relay.mend()
         assert [hook for hook, _ in await away.hooks(user["login"], 1)] == ["validateUser"]
+
+
+async def _until_open(edge: Edge) -> None:
+    async with asyncio.timeout(10):
+        while edge.app.state.receiver.spool.trouble:  # noqa: ASYNC110 - it tells nobody
+            await asyncio.sleep(0.02)
+
+
+@contextlib.contextmanager
+def _full_disk() -> Generator[None]:
+    """As far as opening a spool is concerned."""
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("os.posix_fallocate", full)
+        yield
+
+
+async def test_a_folder_that_cannot_be_used_at_the_start_is_tried_again(
+    away: Away, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was answered before waits there: nothing of that person may be recorded before it."""
+    monkeypatch.setattr(opening, "AGAIN", 0.1)
+    user = person()
+    away.relay.cut()
+    async with listen(away.settings) as edge:
+        assert await edge.answer("postCreateUser", {"user": user}) == {}
+    away.relay.mend()
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(_full_disk())
+        async with listen(away.settings) as edge:
+            status, health = await _ready(edge)
+            assert (status, health["status"], health["store"]) == (503, "not ready", "ok")
+            assert "No space left on device" in health["spool"]
+            refused = await edge.hook("postUpdateUser", {"user": user})
+            assert (refused.status_code, refused.headers["retry-after"]) == (503, "2")
+            late = await edge.answer("validateUpdateUser", {"user": user})
+            assert late["message"] == "ValidationUnavailable"
+
+            stack.close()
+            await _until_open(edge)
+            found = await away.hooks(user["login"], 1)
+            assert found[0] == ("postCreateUser", ["received", "spooled"])
+            assert await edge.answer("postUpdateUser", {"user": user}) == {}
+            assert (await _ready(edge))[0] == 200
+
+
+async def test_where_nothing_can_wait_hooks_are_recorded_though_the_folder_cannot_be_used(
+    away: Away, tmp_path: Path
+) -> None:
+    (tmp_path / "spool").mkdir()
+    user = person()
+    with _full_disk():
+        async with listen(away.settings) as edge:
+            assert await edge.answer("postCreateUser", {"user": user}) == {}
+            assert (await _ready(edge))[0] == 503
+            away.relay.cut()
+            assert (await edge.hook("postUpdateUser", {"user": user})).status_code == 503
+            status, health = await _ready(edge)
+            assert (status, health["store"]) == (503, "out of reach")
+            away.relay.mend()
+    assert await away.hooks(user["login"], 1) == [("postCreateUser", ["received"])]
+
+
+async def test_a_folder_that_cannot_be_looked_into_may_hold_anything(away: Away, tmp_path: Path) -> None:
+    (tmp_path / "spool").write_text("no folder")
+    async with listen(away.settings) as edge:
+        assert (await edge.hook("postCreateUser", {"user": person()})).status_code == 503
+        assert "spool" in (await _ready(edge))[1]

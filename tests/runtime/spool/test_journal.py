@@ -1,5 +1,6 @@
 """The spool's files: order, bounds, several processes, kills, full disks."""
 
+import errno
 import multiprocessing
 import os
 import resource
@@ -250,3 +251,19 @@ def test_it_is_on_disk_before_append_returns(folder: Path, monkeypatch: pytest.M
     journal.append([_entry("a"), _entry("b")])
     [segment] = folder.glob("journal-*.spool")
     assert segment.stat().st_size in synced
+
+
+def _open_files() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+def test_what_cannot_be_opened_leaves_no_file_open(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "full")
+
+    before = _open_files()
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "posix_fallocate", full)
+        with pytest.raises(OSError, match="full") as wrong:  # held, and with it what its frames hold
+            _open(folder)
+    assert _open_files() == before, wrong
