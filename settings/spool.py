@@ -13,7 +13,7 @@ class Spool(Table):
     """`folder`, on a local disk that outlives the process, is relative to this file; without one there is no spool.
 
     The first of `keys` seals, all open; without any, the key is derived from `fingerprint_key`. `max_bytes` bounds
-    what all apis of the host keep together.
+    what all apis of the host keep together, and as much of what is set aside.
     """
 
     folder: Folder | None = None

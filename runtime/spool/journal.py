@@ -1,6 +1,7 @@
 """The spool's files: one journal for all processes of a host, written under a lock, read by one of them."""
 
 import contextlib
+import errno
 import fcntl
 import logging
 import os
@@ -292,6 +293,7 @@ class Journal:
             if not folder.exists():
                 folder.mkdir(mode=0o700)
                 _sync_folder(self._folder)
+            _bounded(folder, self._most - len(data))
             self._write(name, 0, data)
         except OSError as wrong:
             log.error(
@@ -337,6 +339,12 @@ def _try(file: IO[bytes], kind: int) -> bool:
         return True
     except BlockingIOError:
         return False
+
+
+def _bounded(folder: Path, most: int) -> None:
+    """Raises OSError if more octets lie there."""
+    if sum(file.stat().st_size for file in folder.iterdir()) > most:
+        raise OSError(errno.EDQUOT, "as much as max_bytes lies there")
 
 
 def _sync_folder(folder: Path) -> None:

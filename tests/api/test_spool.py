@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from api import replaying
 from chaos.relay import Relay
 from ledger.engine import Pool
 from ledger.receive import receive
@@ -319,3 +320,53 @@ async def test_a_folder_that_cannot_be_looked_into_may_hold_anything(away: Away,
     async with listen(away.settings) as edge:
         assert (await edge.hook("postCreateUser", {"user": person()})).status_code == 503
         assert "spool" in (await _ready(edge))[1]
+
+
+async def test_a_record_that_can_never_be_stored_is_set_aside_once_however_long_the_store_is_away(
+    away: Away, tmp_path: Path
+) -> None:
+    """It is tried beside an earlier one that fails with the store, so that nothing is done and all is read again."""
+    user, tries = person(), list[int]()
+    async with listen(away.settings) as edge:
+        spool = edge.app.state.receiver.spool
+        away.relay.cut()
+        await edge.answer("postCreateUser", {"user": user})
+        await spool.append(json.dumps([{"nonsense": 1}]).encode(), 1, (0, 0))
+        with pytest.MonkeyPatch.context() as patch:
+            real = Journal.next
+
+            def counted(self: Journal) -> list[Frame]:
+                tries.append(1)
+                return real(self)
+
+            patch.setattr(Journal, "next", counted)
+            async with asyncio.timeout(15):
+                while len(tries) < 3:  # noqa: ASYNC110 - it tells nobody
+                    await asyncio.sleep(0.05)
+        assert not (tmp_path / "spool" / "damaged").exists()
+        away.relay.mend()
+        assert [hook for hook, _ in await away.hooks(user["login"], 1)] == ["postCreateUser"]
+        await _until_empty(edge)
+        assert spool.figures().damaged == 1
+    assert len(list((tmp_path / "spool" / "damaged").iterdir())) == 1
+
+
+async def test_a_record_whose_recording_was_cancelled_waits_on(
+    away: Away, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, tries = replaying.record_spooled, list[int]()
+
+    async def record_spooled(*given: Any) -> Any:
+        tries.append(1)
+        if len(tries) == 1:
+            raise asyncio.CancelledError
+        return await real(*given)
+
+    monkeypatch.setattr(replaying, "record_spooled", record_spooled)
+    user = person()
+    async with listen(away.settings) as edge:
+        away.relay.cut()
+        assert await edge.answer("postCreateUser", {"user": user}) == {}
+        away.relay.mend()
+        assert [hook for hook, _ in await away.hooks(user["login"], 1)] == ["postCreateUser"]
+        await _until_empty(edge)

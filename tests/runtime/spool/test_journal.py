@@ -267,3 +267,22 @@ def test_what_cannot_be_opened_leaves_no_file_open(folder: Path, monkeypatch: py
         with pytest.raises(OSError, match="full") as wrong:  # held, and with it what its frames hold
             _open(folder)
     assert _open_files() == before, wrong
+
+
+def test_what_is_set_aside_is_bounded_too_and_beyond_that_it_waits(folder: Path) -> None:
+    journal = _open(folder, most=1_000)
+    for _ in range(4):
+        journal.append([_entry(b"x" * 350)])
+        [frame] = journal.next()
+        if len(list(folder.glob("damaged/*"))) < 2:
+            journal.set_aside(frame)
+            journal.done([frame])
+            continue
+        with pytest.raises(OSError, match="max_bytes"):
+            journal.set_aside(frame)
+        assert journal.next() == [frame]
+        for file in folder.glob("damaged/*"):
+            file.unlink()
+        journal.set_aside(frame)
+        journal.done([frame])
+    assert journal.figures().damaged == 4
