@@ -234,7 +234,7 @@ class Journal:
         return 0 if counts.waiting == 0 else counts.oldest
 
     def _recover(self) -> None:
-        """Reads all files anew; a torn end, which nobody was answered for, is cut off."""
+        """Reads all files anew; an end that is no record is cut off. Raises OSError if it cannot be set aside before."""
         segments = sorted(self._folder.glob("journal-*.spool"), key=_number)
         before = self.state.read()
         counts = Counts(appended=before.appended, replayed=before.replayed, damaged=before.damaged)
@@ -249,11 +249,10 @@ class Journal:
                     self.state.count(found.places, 1)
                 elif found.end == len(data) and place == len(segments) - 1:
                     whole = found.start
-            if whole < len(data):
-                log.warning(
-                    "spool: %d octets of a record that was never answered for are cut off", len(data) - whole
-                )
-                self._write(path, whole, b"")
+            answered = before.written if before.last == _number(path) else 0
+            if whole < max(len(data), answered):
+                self._cut_off(path, data, whole, answered)
+                counts.damaged += whole < answered
             counts.octets += whole
         if segments:
             counts.first, counts.last = _number(segments[0]), _number(segments[-1])
@@ -263,6 +262,21 @@ class Journal:
         self.state.write(counts)
         if counts.waiting:
             log.warning("spool: %d records of an earlier time wait to be recorded", counts.waiting)
+
+    def _cut_off(self, path: Path, data: bytes, whole: int, answered: int) -> None:
+        """What is behind the last whole record goes. Of what was answered for, up to there, no octet goes unkept."""
+        try:
+            self._keep_aside(_number(path), data[whole:])
+        except OSError:
+            if whole < answered:
+                raise
+        self._write(path, whole, b"")
+        if whole < answered:
+            log.error("spool: %d octets that were answered for cannot be read", answered - whole)
+        else:
+            log.warning(
+                "spool: %d octets of a record that was not answered for are cut off", len(data) - whole
+            )
 
     def _write(self, path: Path, start: int, data: bytes) -> None:
         """Puts the octets there and nothing behind them, on the disk when this returns; all of them or none."""
@@ -287,6 +301,15 @@ class Journal:
 
     def _set_aside(self, segment: int, data: bytes) -> None:
         """On disk when this returns. Raises OSError: then they stay where they are, and what is behind them waits."""
+        self._keep_aside(segment, data)
+        with self._alone():
+            counts = self.state.read()
+            counts.damaged += 1
+            self.state.write(counts)
+
+    def _keep_aside(self, segment: int, data: bytes) -> None:
+        if not data:
+            return
         folder = self._folder / "damaged"
         name = folder / f"{segment}-{time.time_ns()}"
         try:
@@ -306,10 +329,6 @@ class Journal:
                 name.unlink(missing_ok=True)
             raise
         log.error("spool: %d octets cannot be recorded and are set aside in %s", len(data), folder)
-        with self._alone():
-            counts = self.state.read()
-            counts.damaged += 1
-            self.state.write(counts)
 
     @contextmanager
     def _alone(self) -> Generator[None]:

@@ -286,3 +286,64 @@ def test_what_is_set_aside_is_bounded_too_and_beyond_that_it_waits(folder: Path)
         journal.set_aside(frame)
         journal.done([frame])
     assert journal.figures().damaged == 4
+
+
+def _damaged_at_the_end(folder: Path) -> tuple[Path, bytes]:
+    """Three records were answered for; the last one cannot be read. Gives the file, and what stood there of the third."""
+    before = _open(folder)
+    before.append([_entry("first"), _entry("second")])
+    [segment] = folder.glob("journal-*.spool")
+    whole = segment.stat().st_size
+    before.append([_entry("third")])
+    before.close()
+    data = bytearray(segment.read_bytes())
+    data[-3] ^= 1
+    segment.write_bytes(data)
+    return segment, bytes(data[whole:])
+
+
+def test_damage_at_the_end_of_what_was_answered_for_is_set_aside_at_the_next_start(
+    folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    _, third = _damaged_at_the_end(folder)
+
+    after = _open(folder)
+
+    assert list(_read_all(after)) == [b"first", b"second"]
+    assert after.figures().damaged == 1
+    [kept] = (folder / "damaged").iterdir()
+    assert kept.read_bytes() == third
+    assert f"{len(third)} octets that were answered for cannot be read" in caplog.text
+    assert "not answered for" not in caplog.text
+
+
+def test_where_it_cannot_be_set_aside_nothing_of_it_goes(folder: Path) -> None:
+    segment, third = _damaged_at_the_end(folder)
+    (folder / "damaged").write_text("no folder")
+
+    for _ in range(2):
+        with pytest.raises(NotADirectoryError):
+            _open(folder)
+    assert segment.read_bytes().endswith(third)
+
+    (folder / "damaged").unlink()
+    after = _open(folder)
+    assert after.figures().damaged == 1
+    assert [kept.read_bytes() for kept in (folder / "damaged").iterdir()] == [third]
+
+
+def test_a_torn_end_that_was_not_answered_for_is_no_damage(
+    folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    before = _open(folder)
+    before.append([_entry("whole")])
+    before.close()
+    [segment] = folder.glob("journal-*.spool")
+    with segment.open("ab") as file:
+        file.write(b"HLS1 half a rec")
+
+    after = _open(folder)
+
+    assert after.figures().damaged == 0
+    assert [kept.read_bytes() for kept in (folder / "damaged").iterdir()] == [b"HLS1 half a rec"]
+    assert "15 octets of a record that was not answered for" in caplog.text
