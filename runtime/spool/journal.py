@@ -54,7 +54,7 @@ class Journal:
     def __init__(self, folder: Path, keys: Sequence[bytes], most: int) -> None:
         self._folder, self._most = folder, most
         self._keys = Keys(keys)
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _make(folder)
         with contextlib.ExitStack() as opening:
             self._lock, self._users, self._reader = (
                 opening.enter_context((folder / name).open("ab")) for name in ("lock", "users", "reader")
@@ -280,7 +280,6 @@ class Journal:
 
     def _write(self, path: Path, start: int, data: bytes) -> None:
         """Puts the octets there and nothing behind them, on the disk when this returns; all of them or none."""
-        new = not path.exists()
         handle = os.open(path, os.O_WRONLY | os.O_CREAT, 0o600)
         try:
             os.ftruncate(handle, start)  # what a killed process left half written
@@ -290,14 +289,15 @@ class Journal:
                 while rest:
                     rest = rest[os.write(handle, rest) :]
                 os.fsync(handle)
+                if start == 0:
+                    # As long as nothing in it was kept for good, its name may not be on the disk, whoever made it.
+                    _sync_folder(path.parent)
             except OSError:
                 with contextlib.suppress(OSError):
                     os.ftruncate(handle, start)
                 raise
         finally:
             os.close(handle)
-        if new:
-            _sync_folder(path.parent)
 
     def _set_aside(self, segment: int, data: bytes) -> None:
         """On disk when this returns. Raises OSError: then they stay where they are, and what is behind them waits."""
@@ -313,9 +313,8 @@ class Journal:
         folder = self._folder / "damaged"
         name = folder / f"{segment}-{time.time_ns()}"
         try:
-            if not folder.exists():
-                folder.mkdir(mode=0o700)
-                _sync_folder(self._folder)
+            folder.mkdir(mode=0o700, exist_ok=True)
+            _sync_folder(self._folder)
             _bounded(folder, self._most - len(data))
             self._write(name, 0, data)
         except OSError as wrong:
@@ -358,6 +357,16 @@ def _try(file: IO[bytes], kind: int) -> bool:
         return True
     except BlockingIOError:
         return False
+
+
+def _make(folder: Path) -> None:
+    """The folder and those above it, on the disk when this returns. Without the lock in it, nobody has come so far yet."""
+    if (folder / "lock").exists():
+        return
+    made = [folder, *(above for above in folder.parents if not above.exists())]
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for path in made:
+        _sync_folder(path.parent)
 
 
 def _bounded(folder: Path, most: int) -> None:

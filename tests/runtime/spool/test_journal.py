@@ -322,7 +322,7 @@ def test_where_it_cannot_be_set_aside_nothing_of_it_goes(folder: Path) -> None:
     (folder / "damaged").write_text("no folder")
 
     for _ in range(2):
-        with pytest.raises(NotADirectoryError):
+        with pytest.raises(FileExistsError):
             _open(folder)
     assert segment.read_bytes().endswith(third)
 
@@ -347,3 +347,62 @@ def test_a_torn_end_that_was_not_answered_for_is_no_damage(
     assert after.figures().damaged == 0
     assert [kept.read_bytes() for kept in (folder / "damaged").iterdir()] == [b"HLS1 half a rec"]
     assert "15 octets of a record that was not answered for" in caplog.text
+
+
+@pytest.fixture
+def synced(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+    """The folders that were put on the disk; where the first entry is a file's, that fails once."""
+    found: list[Path] = []
+    really = os.fsync
+
+    def fsync(handle: int) -> None:
+        path = Path(f"/proc/self/fd/{handle}").readlink()
+        if path.is_dir():
+            if found and found[0].is_file():
+                found.pop(0)
+                raise OSError(errno.EIO, "input/output error")
+            found.append(path)
+        really(handle)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    return found
+
+
+def test_what_is_answered_has_its_files_name_on_the_disk_though_that_failed_once(
+    folder: Path, synced: list[Path]
+) -> None:
+    journal = _open(folder)
+    synced[:] = [folder / "lock"]
+
+    with pytest.raises(NoRoom):
+        journal.append([_entry("refused")])
+    assert synced == []
+    journal.close()
+    journal = _open(folder)
+    journal.append([_entry("kept")])
+
+    assert synced == [folder]
+    assert list(_read_all(journal)) == [b"kept"]
+
+
+def test_so_it_has_where_another_process_made_the_file_and_died(folder: Path, synced: list[Path]) -> None:
+    journal = _open(folder)
+    (folder / "journal-1.spool").touch()
+    synced.clear()
+
+    journal.append([_entry("first")])
+    journal.append([_entry("second")])
+
+    assert synced == [folder]
+
+
+def test_a_folder_that_is_made_is_on_the_disk_before_it_is_used(folder: Path, synced: list[Path]) -> None:
+    above = folder / "above"
+    (above / "spool").mkdir(parents=True)  # by one who died, or whose disk failed, before they were on it
+    _open(above / "spool")
+    assert synced == [above]
+    _open(above / "spool")
+    assert synced == [above]
+
+    _open(folder / "new" / "spool")
+    assert synced == [above, folder / "new", folder]
