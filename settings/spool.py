@@ -5,8 +5,14 @@ from typing import Annotated
 from pydantic import Field
 
 from settings.long_key import LongKey
+from settings.mistakes import TableError
 from settings.references import Folder
 from settings.table import Table
+
+LONGEST = 16 * 1024 * 1024
+"""Octets of one record."""
+MOST_BODY = LONGEST // 8
+"""Octets of a body whose record is never longer: written anew, `1e15,` grows to 19 octets, and what is planned comes to it."""
 
 
 class Spool(Table):
@@ -19,3 +25,9 @@ class Spool(Table):
     folder: Folder | None = None
     keys: tuple[LongKey, ...] = ()
     max_bytes: Annotated[int, Field(ge=1_048_576)] = 1_073_741_824
+
+    def check_carries(self, max_body: int) -> None:
+        """Raises TableError where a body may be larger than the spool can keep."""
+        if self.folder is not None and max_body > MOST_BODY:
+            words = f"cannot keep a body of more than {MOST_BODY} bytes: set api.max_body to that at most"
+            raise TableError((("folder",), words))

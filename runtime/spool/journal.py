@@ -27,6 +27,10 @@ class NoRoom(Exception):
     """The spool is full, or its disk is: nothing was kept."""
 
 
+class TooLong(NoRoom):
+    """The record is longer than any may be: nothing was kept."""
+
+
 @dataclass(frozen=True, slots=True)
 class Figures:
     """For health and metrics. `age` is that of the oldest record, in seconds; the totals are of this host's life."""

@@ -20,6 +20,7 @@ from ledger.receive import receive
 from runtime.spool import Journal, Spool, opening
 from runtime.spool.frames import Frame
 from settings import Settings, Store
+from settings.spool import LONGEST, MOST_BODY
 from tests.api.edge import Edge, configure, listen, logged
 from tests.api.leaks import PASSWORD
 from tests.api.people import person, unique
@@ -370,3 +371,18 @@ async def test_a_record_whose_recording_was_cancelled_waits_on(
         away.relay.mend()
         assert [hook for hook, _ in await away.hooks(user["login"], 1)] == ["postCreateUser"]
         await _until_empty(edge)
+
+
+@pytest.mark.parametrize("grows", ["1e15,", '"\\"",', '"\\u0001",', '"",', '"अ",', "{},"])
+async def test_no_record_is_longer_than_the_bound_of_bodies_reckons_with(away: Away, grows: str) -> None:
+    """Its JSON is written anew where a secret is cut out, and stands in the record's JSON as a text."""
+    many = grows * (200_000 // len(grows.encode()))
+    user = json.dumps(person())
+    body = f'{{"request":{{"user":{user},"passwordText":"{PASSWORD}","more":[{many}0]}}}}'.encode()
+    async with listen(away.settings) as edge:
+        away.relay.cut()
+        got = await edge.send(f"{edge.settings.api.prefix}/postCreateUser", body)
+        assert got.status_code == 200, got.text
+        spool = edge.app.state.receiver.spool
+        [frame] = await spool.on_thread(spool.journal.next)
+    assert frame.end <= LONGEST // MOST_BODY * len(body)
