@@ -3,8 +3,9 @@
 import asyncio
 import contextlib
 import gc
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 
 import httpx
 import uuid_utils
@@ -25,15 +26,16 @@ from api.receive import Receiver
 from api.replaying import SIDE_BY_SIDE
 from api.routes import HookPaths, add_hooks
 from hooks.hook import Hook
-from ledger.engine import open_pool
+from ledger.engine import Pool, open_pool
 from ledger.published import newest_note
 from rules.decision import DecisionTools
 from runtime.bell import Bell
+from runtime.beside import beside, guarded
 from runtime.client import connect
 from runtime.configuration import compiled
 from runtime.seeing import watched
 from runtime.seeing.meters import Meters
-from runtime.spool import open_spool
+from runtime.spool import keep_open, open_spool
 from runtime.tracing import open_traces
 from runtime.vault import open_vault
 from runtime.vault.keeping import begin, keep_keys
@@ -44,7 +46,7 @@ _DESCRIPTION = (
     "Receives the webhooks of the Cymmetri Identity Platform. Every call carries its token as a bearer."
 )
 
-_BESIDE = SIDE_BY_SIDE + 1
+_FOR_ERRANDS = SIDE_BY_SIDE + 1
 """Connections for what goes on beside the answers: recording what was spooled, notes, what rules ask for, health.
 
 Callers hand theirs on to each other: while enough of them come, nobody else would ever get one.
@@ -54,22 +56,57 @@ Callers hand theirs on to each other: while enough of them come, nobody else wou
 def make_app(settings: Settings) -> HookPaths:
     """The application, not yet started. Starting needs neither store nor Temporal: it takes hooks once the store is there."""
 
-    @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
+    app = FastAPI(
+        title="Hookledger",
+        description=_DESCRIPTION,
+        version="0.1.0",
+        lifespan=lambda app: living(app, settings),
+        redirect_slashes=False,
+        redoc_url=None,
+        swagger_ui_oauth2_redirect_url=None,
+        separate_input_output_schemas=False,
+    )
+    app.add_api_route("/health/live", live, include_in_schema=False)
+    app.add_api_route("/health/ready", ready, include_in_schema=False)
+    add_checkpoint(app, lambda: newest_note(app.state.errands))
+
+    async def receiver(hook: Hook, request: Request, name: str) -> Response:
+        return await app.state.receiver(hook, request, name)
+
+    app.add_exception_handler(HTTPException, _not_here)
+    add_hooks(app, settings.api.prefix, receiver)
+    return HookPaths(app, settings.api.prefix, receiver, settings.api.allow)
+
+
+@asynccontextmanager
+async def living(app: FastAPI, settings: Settings) -> AsyncGenerator[None]:
+    """All that an application needs, for as long as it lives. Of what was opened, everything is closed."""
+    async with AsyncExitStack() as closing:
+
+        def at_the_end(name: str, deed: Callable[[], Awaitable[None]]) -> None:
+            """Last come, first done; that one goes wrong keeps none of the others from it."""
+            closing.push_async_callback(guarded, f"closing {name}", deed)
+
         client = await connect(lazy=True, name="api")
-        pool = await open_pool(settings.store, "hookledger api", walled=True)
-        beside = await open_pool(
-            settings.store.model_copy(update={"pool_size": _BESIDE}), "hookledger api", walled=True
-        )
         version = code_version(tuple(registry()))
         traces = open_traces(settings.traces, "api", version)
+        at_the_end("traces", traces.close)
+        pool = await open_pool(settings.store, "hookledger api", walled=True)
+        at_the_end("connections to the store", partial(_close, pool))
+        few = settings.store.model_copy(update={"pool_size": _FOR_ERRANDS})
+        errands = await open_pool(few, "hookledger api", walled=True)
+        at_the_end("connections for errands", partial(_close, errands))
         bell = Bell(client, settings.bell, settings.temporal, traces)
         meters = Meters()
         verifier = Verifier(settings.tenants, fingerprint_key=settings.fingerprint_key, skew=meters.token_age)
         planner = Planner(settings.activities)
         tools = DecisionTools(httpx.AsyncClient(timeout=settings.api.deadline, follow_redirects=False))
-        app.state.beside = beside
+        at_the_end("decisions' connections", tools.http.aclose)
+        at_the_end("the verifier", verifier.close)
+        app.state.errands = errands
         spool = open_spool(settings)
+        if spool is not None:
+            at_the_end("the spool", spool.close)
         vault = open_vault(settings)
         await begin(settings, vault, "api")
         app.state.receiver = receiver = Receiver(
@@ -86,50 +123,24 @@ def make_app(settings: Settings) -> HookPaths:
             meters,
             traces,
         )
-        background = Background(receiver, bell, beside)
-        notes, keys = asyncio.create_task(background.run()), asyncio.create_task(keep_keys(vault))
+        background = Background(receiver, bell, errands)
+        at_the_end("what waits to be recorded", background.stop)
         # What was loaded stays for good: looking through it for garbage would hold answers up for 0.1 s at a time.
         gc.collect()
         gc.freeze()
-        measured = Measured(receiver, bell, pool, beside)
-        try:
-            async with watched(settings.metrics, "api", version, meters, measured):
-                yield
-        finally:
-            await bell.drain(5)
-            keys.cancel()
-            notes.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await notes
-            await background.stop()
-            if spool is not None:
-                await spool.close()
-            await verifier.close()
-            await tools.http.aclose()
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(asyncio.gather(pool.close(), beside.close()), 5)
-            await traces.close()
+        deeds = {"background": background.run, "vault": partial(keep_keys, vault)}
+        if spool is not None:
+            deeds["spool"] = partial(keep_open, spool, settings)
+        await closing.enter_async_context(beside(deeds))
+        at_the_end("the bell", partial(bell.drain, 5))
+        measured = Measured(receiver, bell, pool, errands)
+        async with watched(settings.metrics, "api", version, meters, measured):
+            yield
 
-    app = FastAPI(
-        title="Hookledger",
-        description=_DESCRIPTION,
-        version="0.1.0",
-        lifespan=lifespan,
-        redirect_slashes=False,
-        redoc_url=None,
-        swagger_ui_oauth2_redirect_url=None,
-        separate_input_output_schemas=False,
-    )
-    app.add_api_route("/health/live", live, include_in_schema=False)
-    app.add_api_route("/health/ready", ready, include_in_schema=False)
-    add_checkpoint(app, lambda: newest_note(app.state.beside))
 
-    async def receiver(hook: Hook, request: Request, name: str) -> Response:
-        return await app.state.receiver(hook, request, name)
-
-    app.add_exception_handler(HTTPException, _not_here)
-    add_hooks(app, settings.api.prefix, receiver)
-    return HookPaths(app, settings.api.prefix, receiver, settings.api.allow)
+async def _close(pool: Pool) -> None:
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(pool.close(), 5)
 
 
 async def _not_here(_: Request, wrong: Exception) -> Response:

@@ -2,10 +2,11 @@
 
 import asyncio
 import contextlib
-import getpass
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
+from typing import TypeVar
 
 from activities._registry import registry
 from api.late import Recorder
@@ -19,6 +20,7 @@ from ledger.sweep import note_rung_by_pool
 from rules.policy import Policy
 from rules.refreshing import refresh
 from runtime.bell import Bell
+from runtime.os_user import os_user
 from runtime.version import code_version
 
 log = logging.getLogger(__name__)
@@ -27,6 +29,8 @@ _REFRESH = 5.0
 """Seconds between two looks at the numbers and tables of the store that rules ask for."""
 _LAST_SECONDS = 5.0
 """For what waits to be recorded when the process ends."""
+
+T = TypeVar("T")
 
 
 class Background:
@@ -48,11 +52,8 @@ class Background:
         while True:
             self._receiver.unrecorded.name_new()
             await self.write_notes()
-            try:
-                await self._keep_rules()
-                await self._refresh()
-            except StoreErrors as wrong:
-                log.warning("rules not refreshed: %s", type(wrong).__name__)
+            await _step("rules' texts not kept", self._keep_rules)
+            await _step("rules not refreshed", self._refresh)
             if not await self._record():
                 await asyncio.sleep(1)
 
@@ -67,32 +68,29 @@ class Background:
 
     async def _record(self) -> bool:
         """Whether more answers wait that could be recorded now."""
-        more = False
-        try:
-            if self._replayer is not None:
-                more = await self._replayer.replay_some()
-            await self._recorder.record_some()
-        except StoreErrors as wrong:
-            log.warning("answers given without the store wait on: %s", type(wrong).__name__)
-            return False
-        return more or bool(self._receiver.unrecorded)
+        spooled = await _step("answers given without the store wait on", self._replay)
+        return bool(await _step("answers given without the store wait on", self._recall) or spooled)
+
+    async def _replay(self) -> bool:
+        return self._replayer is not None and await self._replayer.replay_some()
+
+    async def _recall(self) -> bool:
+        await self._recorder.record_some()
+        return bool(self._receiver.unrecorded)
 
     async def write_notes(self) -> None:
         """Who was rung, who was turned away. Losing it costs a needless ring."""
         rung, refused = self._bell.rung(), self._receiver.refusals.drain()
-        try:
-            if rung:
-                await note_rung_by_pool(self._pool, rung)
-            if refused:
-                await write_refusals(self._pool, refused)
-        except StoreErrors as wrong:
-            log.warning("notes lost: %s", type(wrong).__name__)
+        if rung:
+            await _step("notes lost", partial(note_rung_by_pool, self._pool, rung))
+        if refused:
+            await _step("notes lost", partial(write_refusals, self._pool, refused))
 
     async def _keep_rules(self) -> None:
         for tenant, policy in self._receiver.policies.items():
             if self._loaded.get(tenant) != policy.hash:
                 version = code_version(tuple(registry()))
-                await note_loaded(self._pool, tenant, policy.hash, f"os:{getpass.getuser()}", version)
+                await note_loaded(self._pool, tenant, policy.hash, os_user(), version)
                 self._loaded[tenant] = policy.hash
             if (tenant, policy.hash) not in self._kept:
                 await keep_rules(self._pool, tenant, policy.hash, policy.text)
@@ -106,3 +104,14 @@ class Background:
             await refresh(self._pool, policy)
         self._refreshed = policies
         self._refresh_at = time.monotonic() + _REFRESH
+
+
+async def _step(words: str, deed: Callable[[], Awaitable[T]]) -> T | None:
+    """What the deed gives, None if it went wrong: one of them must not keep the others up. The log has no error's text."""
+    try:
+        return await deed()
+    except StoreErrors as wrong:
+        log.warning("%s: %s", words, type(wrong).__name__)
+    except Exception as wrong:
+        log.error("%s: fault %s", words, type(wrong).__name__)
+    return None

@@ -9,6 +9,7 @@ from starlette.responses import JSONResponse, Response
 from api.receive import Receiver
 from ledger.engine import Pool, StoreErrors
 from ledger.figures import takes_hooks, why_away
+from runtime.spool import Spool
 
 
 async def live(_: Request) -> Response:
@@ -18,28 +19,26 @@ async def live(_: Request) -> Response:
 
 async def ready(request: Request) -> Response:
     """200 while the store takes hooks; 503 says what is missing. Temporal is not needed to take hooks."""
-    beside: Pool = request.app.state.beside
+    errands: Pool = request.app.state.errands
     receiver: Receiver = request.app.state.receiver
     try:
         async with asyncio.timeout(1):
-            await takes_hooks(beside)
+            await takes_hooks(errands)
     except asyncpg.UndefinedTableError:
         return JSONResponse({"status": "not ready", "store": "not migrated: run ./hookledger migrate"}, 503)
     except StoreErrors as wrong:
-        store = why_away(wrong)
-        spool = _spool(receiver)
-        if spool is None:
-            return JSONResponse({"status": "not ready", "store": store}, 503)
-        full = spool["free"] < receiver.settings.api.max_body
-        status = "not ready" if full else "ready"
-        return JSONResponse(
-            {"status": status, "store": store, "spool": spool} | _vault(receiver),
-            503 if full else 200,
-        )
-    spool = _spool(receiver)
-    return JSONResponse(
-        {"status": "ready", "store": "ok"} | ({"spool": spool} if spool else {}) | _vault(receiver)
-    )
+        return _said(receiver, away=why_away(wrong))
+    return _said(receiver)
+
+
+def _said(receiver: Receiver, away: str = "") -> Response:
+    """Without the store hooks are taken while the spool has room for one; before it is open, it may hold earlier ones."""
+    spool, well, standing = receiver.spool, not away, {}
+    if spool is not None:
+        well = not spool.trouble and (well or spool.free() >= receiver.settings.api.max_body)
+        standing = {"spool": spool.trouble or _figures(spool)}
+    status = {"status": "ready" if well else "not ready", "store": away or "ok"}
+    return JSONResponse(status | standing | _vault(receiver), 200 if well else 503)
 
 
 def _vault(receiver: Receiver) -> dict[str, str]:
@@ -48,14 +47,12 @@ def _vault(receiver: Receiver) -> dict[str, str]:
     return {"vault": trouble} if trouble and receiver.settings.vault.folder is not None else {}
 
 
-def _spool(receiver: Receiver) -> dict[str, float] | None:
+def _figures(spool: Spool) -> dict[str, float]:
     """What waits to be recorded: records, bytes, the age of the oldest in seconds, and the bytes left."""
-    if receiver.spool is None:
-        return None
-    figures = receiver.spool.figures()
+    figures = spool.figures()
     return {
         "records": figures.records,
         "bytes": figures.octets,
         "oldest": round(figures.age, 1),
-        "free": receiver.spool.free(),
+        "free": spool.free(),
     }

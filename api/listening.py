@@ -14,6 +14,7 @@ from uvicorn.config import create_ssl_context
 
 from api.handshakes import Handshakes
 from api.patience import Bounded
+from runtime.beside import beside
 from runtime.erasures import Lacking, ListBroken, may_serve, until_compared
 from runtime.shutdown import leave, stop_event
 from settings import ConfigError, Settings, Tls
@@ -121,12 +122,10 @@ async def _until_stopped(server: Server, name: str, settings: Settings) -> bool:
             log.error("%s ends: %s", name, wrong)
             server.should_exit = True
 
-    comparing = None if compared else asyncio.create_task(compare())
-    await asyncio.wait({stop, serving}, return_when=asyncio.FIRST_COMPLETED)
-    server.should_exit = True
-    await serving
+    async with beside({} if compared else {"list of erasures": compare}):
+        await asyncio.wait({stop, serving}, return_when=asyncio.FIRST_COMPLETED)
+        server.should_exit = True
+        await serving
     stop.cancel()
-    if comparing:
-        comparing.cancel()
     log.info("%s drained", name)
     return not wrong

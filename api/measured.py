@@ -13,17 +13,18 @@ from runtime.seeing.meters import Meters
 class Measured:
     """Of one api."""
 
-    def __init__(self, receiver: Receiver, bell: Bell, pool: Pool, beside: Pool) -> None:
-        """`pool` is what callers have, `beside` what everybody else has of the store."""
+    def __init__(self, receiver: Receiver, bell: Bell, pool: Pool, errands: Pool) -> None:
+        """`pool` is what callers have, `errands` what everybody else has of the store."""
         self._receiver = receiver
         self._bell = bell
         self._pool = pool
-        self._beside = beside
-        self.checks: Checks = {}
+        self._errands = errands
+        spool = receiver.spool
+        self.checks: Checks = {} if spool is None else {"spool": lambda: spool.trouble}
 
     async def reach(self) -> None:
         """Whether the store takes hooks."""
-        await takes_hooks(self._beside)
+        await takes_hooks(self._errands)
 
     async def read(self) -> None:
         """Nothing: a worker asks for figures."""

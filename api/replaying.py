@@ -39,47 +39,64 @@ class Replayer:
             frames = await self._spool.on_thread(self._spool.journal.next)
             if not frames:
                 return False
-            done, wrong = await self._record(frames)
-            if done:
+            stored, wrong = await self._record(frames)
+            if stored:
                 self._receiver.breaker.succeeded()
-                await self._spool.on_thread(partial(self._spool.journal.done, frames[:done]))
+                await self._spool.on_thread(partial(self._settle, frames, stored))
             if wrong is not None:
                 raise wrong
         return self._spool.waits
 
-    async def _record(self, frames: Sequence[Frame]) -> tuple[int, Exception | None]:
-        """How many of the first are recorded, and what kept the next one from it.
+    def _settle(self, frames: Sequence[Frame], stored: Sequence[bool]) -> None:
+        """Is done with the first: sets aside those that are not stored. Raises OSError at one that cannot be: it waits."""
+        journal = self._spool.journal
+        for place, well in enumerate(stored):
+            try:
+                if not well:
+                    journal.set_aside(frames[place])
+            except OSError:
+                if place:
+                    journal.done(frames[:place])
+                raise
+        journal.done(frames[: len(stored)])
+
+    async def _record(self, frames: Sequence[Frame]) -> tuple[list[bool], Exception | None]:
+        """Of the first, whether each is stored or never can be, and what kept the next one from it.
 
         Records of different people go side by side, those of one person one after the other.
         """
         turns = asyncio.Semaphore(SIDE_BY_SIDE)
-        before: dict[int, asyncio.Task[None]] = {}
-        tasks: list[asyncio.Task[None]] = []
+        before: dict[int, asyncio.Task[bool]] = {}
+        tasks: list[asyncio.Task[bool]] = []
         for frame in frames:
             waited_for = [before[place] for place in set(frame.places) if place in before]
             task = asyncio.create_task(self._after(waited_for, turns, frame))
             tasks.append(task)
             before.update(dict.fromkeys(frame.places, task))
-        results = await asyncio.gather(*tasks, return_exceptions=True)
-        for place, result in enumerate(results):
+        stored: list[bool] = []
+        for result in await asyncio.gather(*tasks, return_exceptions=True):
             if isinstance(result, _KeyMissing):
                 log.error(
                     "spool: a record was sealed under a key that is not configured: give it in spool.keys"
                 )
-                return place, OSError("a key is missing")
+                return stored, OSError("a key is missing")
             if isinstance(result, Exception):
-                return place, result
-        return len(frames), None
+                return stored, result
+            if isinstance(result, BaseException):  # it was cancelled: nobody knows whether it is stored
+                return stored, InterruptedError("a record was not seen to its end")
+            stored.append(result)
+        return stored, None
 
     async def _after(
-        self, waited_for: Sequence[asyncio.Task[None]], turns: asyncio.Semaphore, frame: Frame
-    ) -> None:
+        self, waited_for: Sequence[asyncio.Task[bool]], turns: asyncio.Semaphore, frame: Frame
+    ) -> bool:
         for task in waited_for:
             await asyncio.shield(task)  # whose failure is ours: order
         async with turns, asyncio.timeout(WITHIN):
-            await self._record_one(frame)
+            return await self._record_one(frame)
 
-    async def _record_one(self, frame: Frame) -> None:
+    async def _record_one(self, frame: Frame) -> bool:
+        """Whether it is stored; if not, it never can be. Raises _KeyMissing or one of StoreErrors."""
         if not self._spool.journal.knows(frame):
             raise _KeyMissing
         try:
@@ -93,9 +110,10 @@ class Replayer:
                 await self._recorder.record(late, rules_hash=record.rules_hash)
         except (*NEVER, ValueError, KeyError) as wrong:
             log.error("spool: a record cannot be stored (%s)", type(wrong).__name__)
-            await self._spool.on_thread(partial(self._spool.journal.set_aside, frame))
+            return False
         except StoreErrors:
             raise
         except Exception as wrong:  # a fault of ours must not hold up what waits behind
             log.error("spool: fault at a record (%s)", type(wrong).__name__)
-            await self._spool.on_thread(partial(self._spool.journal.set_aside, frame))
+            return False
+        return True

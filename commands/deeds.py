@@ -1,6 +1,5 @@
 """What operators do to work and people: done and recorded in the store, then the person is rung."""
 
-import getpass
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
@@ -17,6 +16,7 @@ from ledger.visit import OutOfReach, visit
 from rules.normal import login
 from runtime import four_eyes
 from runtime.deeds import order, ring_after
+from runtime.os_user import os_user
 from settings import Settings
 
 T = TypeVar("T")
@@ -83,7 +83,7 @@ class Deeds:
     ) -> Order:
         if not self.reason.strip():
             stop("--reason is empty: an auditor will read it")
-        actor = self.actor or f"os:{getpass.getuser()}"
+        actor = self.actor or os_user()
         return order(
             deed,
             actor,

@@ -1,6 +1,5 @@
 """`key new`, `key list`, `key revoke`: keys of those who ask the ledger over HTTP; each deed is an entry."""
 
-import getpass
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict
@@ -22,6 +21,7 @@ from ledger.keys import Key, NewKey, NoSuchKey, Recording, list_keys, make_key, 
 from ledger.operate import Deed
 from ledger.visit import OutOfReach, visit
 from runtime.deeds import order
+from runtime.os_user import os_user
 from settings import Settings
 from settings.query import Role
 
@@ -107,7 +107,7 @@ async def revoke(settings: Settings, id_: str, reason: str, actor: str | None) -
 def _recording(deed: Deed, reason: str, actor: str | None) -> Recording:
     if not reason.strip():
         stop("--reason is empty: an auditor will read it")
-    who = actor or f"os:{getpass.getuser()}"
+    who = actor or os_user()
     return lambda tenant: order(deed, who, reason.strip(), tenant=tenant)
 
 

@@ -1,6 +1,5 @@
 """`redrive-all`, `requests`, `approve`, `reject`: work redriven by a filter, and deeds that wait for another person."""
 
-import getpass
 import re
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -25,6 +24,7 @@ from runtime import four_eyes
 from runtime.deeds import order
 from runtime.erasing import Done as Erased
 from runtime.erasing import Impossible
+from runtime.os_user import os_user
 from settings import Settings
 
 _RATE = re.compile(r"(\d+(?:\.\d+)?)\s*(?:/\s*s)?")
@@ -43,7 +43,7 @@ class Doing:
     @property
     def who(self) -> str:
         """As it stands in the ledger."""
-        return self.actor or f"os:{getpass.getuser()}"
+        return self.actor or os_user()
 
     def why(self) -> str:
         """The reason, or the end of the command."""

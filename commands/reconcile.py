@@ -1,6 +1,5 @@
 """`reconcile`: compares the platform's user list with what hooks told, tenant by tenant, and says what was missed."""
 
-import getpass
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -16,6 +15,7 @@ from commands.output import console, print_lines
 from ledger.engine import EngineErrors, StoreErrors
 from ledger.known import clock
 from ledger.visit import OutOfReach, visit
+from runtime.os_user import os_user
 from runtime.reconcile.tally import Difference
 from runtime.reconcile.tally import Progress as Standing
 from runtime.reconcile.tenant import UnderWay, reconcile
@@ -78,7 +78,7 @@ async def _one(settings: Settings, name: str, asked: Asked) -> bool:
             summary = await reconcile(
                 settings,
                 name,
-                actor=f"os:{getpass.getuser()}",
+                actor=os_user(),
                 dry_run=asked.dry_run,
                 run_activities=asked.run_activities,
                 limit=asked.removals,

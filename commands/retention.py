@@ -1,7 +1,6 @@
 """`ledger retention`: how long each class is kept, which months are there, what goes next, and what went; or does a round now."""
 
 import asyncio
-import getpass
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import date, timedelta
@@ -19,6 +18,7 @@ from ledger import retention
 from ledger.retained import Retained
 from ledger.retention import DroppedDeed, Part
 from ledger.visit import OutOfReach, visit
+from runtime.os_user import os_user
 from runtime.retaining import retain
 from settings import Settings
 from settings.retention import CLASSES, IN_MONTHS
@@ -69,7 +69,7 @@ def do_now(settings: Settings, *, rehearse: bool, as_object: bool) -> None:
     err = Console(stderr=True)
     try:
         with Status("Looking" if rehearse else "Dropping", console=err) if err.is_terminal else err:
-            done = asyncio.run(retain(settings, f"os:{getpass.getuser()}", rehearse=rehearse))
+            done = asyncio.run(retain(settings, os_user(), rehearse=rehearse))
     except OutOfReach as wrong:
         stop(f"{wrong}")
     if as_object:

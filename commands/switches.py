@@ -1,6 +1,5 @@
 """`switch list`, `off`, `shadow`, `on`: what is held, dropped or rehearsed; each change is an entry."""
 
-import getpass
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict
@@ -19,6 +18,7 @@ from ledger.operate import Deed, Order
 from ledger.switches import EVERY, Mode, NoSuchSwitch, Place, Recording, end_switch, list_switches, set_switch
 from ledger.visit import OutOfReach, visit
 from runtime.deeds import order
+from runtime.os_user import os_user
 from settings import Settings
 
 T = TypeVar("T")
@@ -110,7 +110,7 @@ def _life(text: str | None) -> timedelta | None:
 def _recording(reason: str, actor: str | None) -> Recording:
     if not reason.strip():
         stop("--reason is empty: an auditor will read it")
-    who = actor or f"os:{getpass.getuser()}"
+    who = actor or os_user()
 
     def recording(deed: Deed, tenant: str) -> Order:
         return order(deed, who, reason.strip(), tenant=tenant)

@@ -1,6 +1,5 @@
 """`vault`: the keys under which passwords wait, how many wait under each, and an operator's deeds on them."""
 
-import getpass
 import stat
 import time
 from collections.abc import Iterable
@@ -19,6 +18,7 @@ from ledger.operate import Deed, record
 from ledger.vault import Kept, count_kept
 from ledger.visit import OutOfReach, visit
 from runtime.deeds import order
+from runtime.os_user import os_user
 from runtime.vault import Epoch, Folder, epoch_of, open_folder
 from settings import Settings
 
@@ -119,7 +119,7 @@ async def _record(settings: Settings, deed: Deed, reason: str, who: str, epochs:
 def _actor(reason: str, actor: str | None) -> str:
     if not reason.strip():
         stop("--reason is empty: an auditor will read it")
-    return actor or f"os:{getpass.getuser()}"
+    return actor or os_user()
 
 
 def _folder(settings: Settings) -> Folder:

@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import httpx
@@ -23,6 +24,7 @@ from ledger.engine import Engine, EngineErrors, connect_store
 from ledger.incidents import Limit
 from ledger.releases import register
 from runtime.attributes import SEARCH_ATTRIBUTES
+from runtime.beside import beside
 from runtime.by_hand import Overseer
 from runtime.client import Hush, connect, measured_runtime
 from runtime.erasures import Lacking, ListBroken, may_serve, until_compared
@@ -88,33 +90,32 @@ async def run_worker(settings: Settings) -> int:
             log.error("worker ends: %s", wrong)
             stop.set()
 
-    comparing = asyncio.create_task(compare())
-    while client is not None:
-        # A task of its own: a worker that cannot start cancels whoever entered it.
-        serving = asyncio.create_task(_serve(settings, client, stop))
-        try:
-            await serving
-            break
-        except RuntimeError as failed:
-            if not str(failed).startswith(_NOT_DESCRIBED):
-                raise
-        log.warning("Temporal went away while the worker started")
-        await asyncio.sleep(1)
-        client = await connect_patiently(stop, runtime)  # anew: the library keeps the failed one's place
-    comparing.cancel()
+    async with beside({"list of erasures": compare}):
+        while client is not None:
+            # A task of its own: a worker that cannot start cancels whoever entered it.
+            serving = asyncio.create_task(_serve(settings, client, stop))
+            try:
+                await serving
+                break
+            except RuntimeError as failed:
+                if not str(failed).startswith(_NOT_DESCRIBED):
+                    raise
+            log.warning("Temporal went away while the worker started")
+            await asyncio.sleep(1)
+            client = await connect_patiently(stop, runtime)  # anew: the library keeps the failed one's place
     return 3 if wrong else 0
 
 
 async def _serve(settings: Settings, client: Client, stop: asyncio.Event) -> None:
     """Until told to stop, then drains. Raises RuntimeError if Temporal does not describe our namespace."""
     async with assemble(settings, client) as parts:
-        beside = [
-            asyncio.create_task(parts.sweep.run()),
-            asyncio.create_task(WATCH.keep(client, settings.temporal)),
-            asyncio.create_task(SEAL.keep(client, settings.temporal)),
-            asyncio.create_task(keep_schedules(client, settings)),
-            asyncio.create_task(_release_first(client, settings)),
-        ]
+        deeds = {
+            "sweep": parts.sweep.run,
+            "watch": partial(WATCH.keep, client, settings.temporal),
+            "seal": partial(SEAL.keep, client, settings.temporal),
+            "schedules": partial(keep_schedules, client, settings),
+            "release": partial(_release_first, client, settings),
+        }
         at_work, version = (
             AtWork(parts.worker, parts.sweep, parts.engine, client),
             code_version(tuple(registry())),
@@ -122,16 +123,13 @@ async def _serve(settings: Settings, client: Client, stop: asyncio.Event) -> Non
         async with (
             watched(settings.metrics, "worker", version, Meters(), at_work),
             parts.worker,
+            beside(deeds),
         ):
             log.info(
                 "worker ready: %d activities on task queue %s", len(registry()), settings.temporal.task_queue
             )
-            try:
-                await stop.wait()
-                log.info("worker draining")
-            finally:
-                for task in beside:
-                    task.cancel()
+            await stop.wait()
+            log.info("worker draining")
         log.info("worker stopped")
 
 

@@ -291,6 +291,13 @@ class Settings(Table):
             for name, tenant in tenants.items()
         }
 
+    @field_validator("spool")
+    @classmethod
+    def _carries_every_body(cls, spool: Spool, info: ValidationInfo) -> Spool:
+        if isinstance(api := info.data.get("api"), Api):
+            spool.check_carries(api.max_body)
+        return spool
+
     @field_validator("query")
     @classmethod
     def _grants_in_tenants(cls, query: Query, info: ValidationInfo) -> Query:

@@ -1,6 +1,5 @@
 """`ledger erase`: shows what would go, erases, lets it wait until it is allowed, and does again what is on the list."""
 
-import getpass
 from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any
@@ -30,6 +29,7 @@ from runtime.erasing import (
 )
 from runtime.erasing import Done as Erased
 from runtime.erasures import Replayed, replay
+from runtime.os_user import os_user
 from settings import Settings
 
 BLOCKED = 1
@@ -54,7 +54,7 @@ class Options:
     @property
     def who(self) -> str:
         """Who does this."""
-        return self.actor or f"os:{getpass.getuser()}"
+        return self.actor or os_user()
 
 
 async def run(settings: Settings, user: str, options: Options) -> None:

@@ -1,6 +1,5 @@
 """`ledger hold`: places, releases and lists legal holds."""
 
-import getpass
 from collections.abc import Sequence
 from uuid import UUID
 
@@ -13,6 +12,7 @@ from ledger.legal_holds import LegalHold, place, release, standing
 from ledger.operate import NoSuchWork
 from ledger.visit import OutOfReach, visit
 from runtime.deeds import order
+from runtime.os_user import os_user
 from settings import Settings
 
 
@@ -88,4 +88,4 @@ def _show(held: Sequence[LegalHold]) -> None:
 def _actor(actor: str | None, reason: str) -> str:
     if not reason.strip():
         stop("--reason is empty: an auditor will read it")
-    return actor or f"os:{getpass.getuser()}"
+    return actor or os_user()

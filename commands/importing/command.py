@@ -1,7 +1,6 @@
 """`./hookledger import FILE`: looks the file over, carries it into the store chunk by chunk, reports."""
 
 import asyncio
-import getpass
 import hashlib
 import json
 import sys
@@ -32,6 +31,7 @@ from commands.output import as_json, console, print_lines
 from ledger.importing import Counts, Ending, Finding, Run, Running, Session, Start, importing
 from ledger.scratch import Scratch
 from ledger.visit import OutOfReach
+from runtime.os_user import os_user
 from runtime.shutdown import stop_event
 from runtime.version import code_version
 from settings import Settings
@@ -104,7 +104,7 @@ def _job(settings: Settings, name: str, source: Source, options: Options) -> Job
         region=tenant.region,
         show_login=settings.temporal.show_login,
         max_depth=settings.api.max_depth,
-        actor=options.actor or f"os:{getpass.getuser()}",
+        actor=options.actor or os_user(),
         code_version=code_version(tuple(registry())),
         rules_hash=f"import:{_short_hash(rules)}",
         file=_short_hash(f"{source.hash}{source.reading}"),

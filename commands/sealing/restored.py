@@ -1,7 +1,6 @@
 """`ledger restored`: what a backup that came back lacks, and the deed that goes on from it; shown first, done with --yes."""
 
 import asyncio
-import getpass
 import secrets
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
@@ -34,6 +33,7 @@ from runtime.client import connect
 from runtime.deeds import order, ring_open
 from runtime.erasures import Lacking, ListAway, ListBroken, NoKeeper, find_lacking, replay
 from runtime.holder import keeper_of
+from runtime.os_user import os_user
 from runtime.restored import Ahead, look_ahead
 from runtime.sealer import Sealer
 from settings import Settings
@@ -142,7 +142,7 @@ async def _look(settings: Settings, line: Line | None, options: Options) -> _Fou
 
 
 def _who(options: Options) -> str:
-    return options.actor or f"os:{getpass.getuser()}"
+    return options.actor or os_user()
 
 
 async def _restore(settings: Settings, found: _Found, options: Options) -> HandOver | None:

@@ -1,7 +1,6 @@
 """Puts together what is seen of one process, for as long as it works."""
 
 import asyncio
-import contextlib
 import logging
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
@@ -12,6 +11,7 @@ from prometheus_client.platform_collector import PlatformCollector
 from prometheus_client.process_collector import ProcessCollector
 
 from ledger.figures import Figures
+from runtime.beside import beside
 from runtime.seeing.listener import Checks, Listener
 from runtime.seeing.meters import Meters
 from runtime.seeing.pulse import Pulse
@@ -88,13 +88,9 @@ async def watched(
         log.warning("no metrics on port %d: %s", port, wrong.strerror or type(wrong).__name__)
         yield 0
         return
-    running = [asyncio.create_task(beside) for beside in (pulse.beat(), standing.run(), seen.run())]
     log.info("metrics on http://%s:%d/metrics", metrics.host, listener.port)
     try:
-        yield listener.port
+        async with beside({"pulse": pulse.beat, "standing": standing.run, "looks": seen.run}):
+            yield listener.port
     finally:
-        for task in running:
-            task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await asyncio.gather(*running)
         await asyncio.to_thread(listener.close)

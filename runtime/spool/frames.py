@@ -10,6 +10,8 @@ from hashlib import sha256
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from settings.spool import LONGEST
+
 _MAGIC = b"HLS1"
 _HEAD = struct.Struct("<4s4sQHHI")
 """Magic, key id, microseconds since the epoch, two places of the person, octets that follow the checksum."""
@@ -17,8 +19,8 @@ _CHECK = struct.Struct("<I")
 """CRC-32 over header and sealed text: tells damage from a key that is not there."""
 _NONCE = 12
 _FIXED = _HEAD.size + _CHECK.size
-LONGEST = 16 * 1024 * 1024
-"""A length beyond this is damage: no hook is so long."""
+MOST_TEXT = LONGEST - _NONCE - 16
+"""Octets of a text. A record that is longer would be taken for damage."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +52,12 @@ class Keys:
         self.current = key_id(keys[0])
 
     def pack(self, text: bytes, at: int, places: tuple[int, int]) -> bytes:
-        """The whole record. Its header is bound to the text, so that neither can be given to another record."""
+        """The whole record. Its header is bound to the text, so that neither can be given to another record.
+
+        Raises ValueError for a text that is too long to be read again.
+        """
+        if len(text) > MOST_TEXT:
+            raise ValueError("longer than a record may be")
         length = _NONCE + len(text) + 16
         head = _HEAD.pack(_MAGIC, self.current, at, *places, length)
         nonce = os.urandom(_NONCE)

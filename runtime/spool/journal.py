@@ -1,6 +1,7 @@
 """The spool's files: one journal for all processes of a host, written under a lock, read by one of them."""
 
 import contextlib
+import errno
 import fcntl
 import logging
 import os
@@ -24,6 +25,10 @@ _RESERVE = 64 * 1024 * 1024
 
 class NoRoom(Exception):
     """The spool is full, or its disk is: nothing was kept."""
+
+
+class TooLong(NoRoom):
+    """The record is longer than any may be: nothing was kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,16 +58,19 @@ class Journal:
     def __init__(self, folder: Path, keys: Sequence[bytes], most: int) -> None:
         self._folder, self._most = folder, most
         self._keys = Keys(keys)
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._lock = (folder / "lock").open("ab")
-        self._users = (folder / "users").open("ab")
-        self._reader = (folder / "reader").open("ab")
-        self.state = State(folder / "state")
-        with self._alone():
-            if _try(self._users, fcntl.LOCK_EX):
-                # Nobody else is here: what memory says may be of another boot, so the files are asked.
-                self._recover()
-            fcntl.flock(self._users, fcntl.LOCK_SH)
+        _make(folder)
+        with contextlib.ExitStack() as opening:
+            self._lock, self._users, self._reader = (
+                opening.enter_context((folder / name).open("ab")) for name in ("lock", "users", "reader")
+            )
+            self.state = State(folder / "state")
+            opening.callback(self.state.close)
+            with self._alone():
+                if _try(self._users, fcntl.LOCK_EX):
+                    # Nobody else is here: what memory says may be of another boot, so the files are asked.
+                    self._recover()
+                fcntl.flock(self._users, fcntl.LOCK_SH)
+            self._opened = opening.pop_all()
 
     def append(self, entries: Sequence[Entry]) -> None:
         """Keeps them, on disk when this returns. Raises NoRoom; then none is kept."""
@@ -173,9 +181,7 @@ class Journal:
 
     def close(self) -> None:
         """Leaves the files as they are."""
-        for file in (self._lock, self._users, self._reader):
-            file.close()
-        self.state.close()
+        self._opened.close()
 
     def _go_to(self, segment: int, offset: int, records: int, frames: Sequence[Frame]) -> None:
         with self._alone():
@@ -232,7 +238,7 @@ class Journal:
         return 0 if counts.waiting == 0 else counts.oldest
 
     def _recover(self) -> None:
-        """Reads all files anew; a torn end, which nobody was answered for, is cut off."""
+        """Reads all files anew; an end that is no record is cut off. Raises OSError if it cannot be set aside before."""
         segments = sorted(self._folder.glob("journal-*.spool"), key=_number)
         before = self.state.read()
         counts = Counts(appended=before.appended, replayed=before.replayed, damaged=before.damaged)
@@ -247,11 +253,10 @@ class Journal:
                     self.state.count(found.places, 1)
                 elif found.end == len(data) and place == len(segments) - 1:
                     whole = found.start
-            if whole < len(data):
-                log.warning(
-                    "spool: %d octets of a record that was never answered for are cut off", len(data) - whole
-                )
-                self._write(path, whole, b"")
+            answered = before.written if before.last == _number(path) else 0
+            if whole < max(len(data), answered):
+                self._cut_off(path, data, whole, answered)
+                counts.damaged += whole < answered
             counts.octets += whole
         if segments:
             counts.first, counts.last = _number(segments[0]), _number(segments[-1])
@@ -262,9 +267,23 @@ class Journal:
         if counts.waiting:
             log.warning("spool: %d records of an earlier time wait to be recorded", counts.waiting)
 
+    def _cut_off(self, path: Path, data: bytes, whole: int, answered: int) -> None:
+        """What is behind the last whole record goes. Of what was answered for, up to there, no octet goes unkept."""
+        try:
+            self._keep_aside(_number(path), data[whole:])
+        except OSError:
+            if whole < answered:
+                raise
+        self._write(path, whole, b"")
+        if whole < answered:
+            log.error("spool: %d octets that were answered for cannot be read", answered - whole)
+        else:
+            log.warning(
+                "spool: %d octets of a record that was not answered for are cut off", len(data) - whole
+            )
+
     def _write(self, path: Path, start: int, data: bytes) -> None:
         """Puts the octets there and nothing behind them, on the disk when this returns; all of them or none."""
-        new = not path.exists()
         handle = os.open(path, os.O_WRONLY | os.O_CREAT, 0o600)
         try:
             os.ftruncate(handle, start)  # what a killed process left half written
@@ -274,23 +293,33 @@ class Journal:
                 while rest:
                     rest = rest[os.write(handle, rest) :]
                 os.fsync(handle)
+                if start == 0:
+                    # As long as nothing in it was kept for good, its name may not be on the disk, whoever made it.
+                    _sync_folder(path.parent)
             except OSError:
                 with contextlib.suppress(OSError):
                     os.ftruncate(handle, start)
                 raise
         finally:
             os.close(handle)
-        if new:
-            _sync_folder(path.parent)
 
     def _set_aside(self, segment: int, data: bytes) -> None:
         """On disk when this returns. Raises OSError: then they stay where they are, and what is behind them waits."""
+        self._keep_aside(segment, data)
+        with self._alone():
+            counts = self.state.read()
+            counts.damaged += 1
+            self.state.write(counts)
+
+    def _keep_aside(self, segment: int, data: bytes) -> None:
+        if not data:
+            return
         folder = self._folder / "damaged"
         name = folder / f"{segment}-{time.time_ns()}"
         try:
-            if not folder.exists():
-                folder.mkdir(mode=0o700)
-                _sync_folder(self._folder)
+            folder.mkdir(mode=0o700, exist_ok=True)
+            _sync_folder(self._folder)
+            _bounded(folder, self._most - len(data))
             self._write(name, 0, data)
         except OSError as wrong:
             log.error(
@@ -303,10 +332,6 @@ class Journal:
                 name.unlink(missing_ok=True)
             raise
         log.error("spool: %d octets cannot be recorded and are set aside in %s", len(data), folder)
-        with self._alone():
-            counts = self.state.read()
-            counts.damaged += 1
-            self.state.write(counts)
 
     @contextmanager
     def _alone(self) -> Generator[None]:
@@ -336,6 +361,22 @@ def _try(file: IO[bytes], kind: int) -> bool:
         return True
     except BlockingIOError:
         return False
+
+
+def _make(folder: Path) -> None:
+    """The folder and those above it, on the disk when this returns. Without the lock in it, nobody has come so far yet."""
+    if (folder / "lock").exists():
+        return
+    made = [folder, *(above for above in folder.parents if not above.exists())]
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for path in made:
+        _sync_folder(path.parent)
+
+
+def _bounded(folder: Path, most: int) -> None:
+    """Raises OSError if more octets lie there."""
+    if sum(file.stat().st_size for file in folder.iterdir()) > most:
+        raise OSError(errno.EDQUOT, "as much as max_bytes lies there")
 
 
 def _sync_folder(folder: Path) -> None:

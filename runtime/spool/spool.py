@@ -7,7 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import TypeVar
 
-from runtime.spool.journal import Entry, Figures, Journal, NoRoom
+from runtime.spool.frames import MOST_TEXT
+from runtime.spool.journal import Entry, Figures, Journal, NoRoom, TooLong
 from runtime.spool.state import PLACES
 
 _MOST_WAITING = 2_000
@@ -23,6 +24,8 @@ class Spool:
     def __init__(self, journal: Journal, key: bytes) -> None:
         self.journal = journal
         """The files; to be touched by way of `on_thread` only."""
+        self.trouble = ""
+        """Why the folder cannot be used, and what to do; empty while it can."""
         self._salt = hashlib.blake2b(key, digest_size=16, person=b"spool/places").digest()
         self._thread = ThreadPoolExecutor(1, "spool")
         self._pending: list[tuple[Entry, asyncio.Future[None]]] = []
@@ -46,6 +49,8 @@ class Spool:
 
     async def append(self, text: bytes, at: int, places: tuple[int, int]) -> None:
         """Keeps one record; on disk when this returns. Raises NoRoom."""
+        if len(text) > MOST_TEXT:
+            raise TooLong  # before it is written with others, which would fail with it
         if len(self._pending) >= _MOST_WAITING or self._octets + len(text) > _MOST_OCTETS:
             raise NoRoom
         kept = asyncio.get_running_loop().create_future()

@@ -19,7 +19,7 @@ async def test_it_is_what_was_signed_last(
 ) -> None:
     if listener == "webhooks":
         application = make_app(settings)
-        application.state.beside = pool
+        application.state.errands = pool
     else:
         application = make_query_app(settings)
     async with httpx.AsyncClient(

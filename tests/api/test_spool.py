@@ -6,20 +6,22 @@ import errno
 import json
 import logging
 import time
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Generator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from api import replaying
 from chaos.relay import Relay
 from ledger.engine import Pool
 from ledger.receive import receive
-from runtime.spool import Journal, Spool
+from runtime.spool import Journal, Spool, opening
 from runtime.spool.frames import Frame
 from runtime.spool.journal import Entry
 from settings import Settings, Store
+from settings.spool import LONGEST, MOST_BODY
 from tests.api.edge import Edge, configure, listen, logged
 from tests.api.leaks import PASSWORD
 from tests.api.people import person, unique
@@ -74,6 +76,13 @@ async def _ready(edge: Edge) -> tuple[int, dict[str, Any]]:
     return got.status_code, got.json()
 
 
+async def _until_empty(edge: Edge) -> None:
+    """What is recorded is in the ledger first, and out of the spool a moment later."""
+    async with asyncio.timeout(5):
+        while edge.app.state.receiver.spool.waits:  # noqa: ASYNC110 - it tells nobody
+            await asyncio.sleep(0.02)
+
+
 async def test_events_are_taken_and_recorded_in_order_whichever_process_took_them(away: Away) -> None:
     user = person() | {"id": unique()}
     async with _two(away.settings) as edges:
@@ -89,6 +98,7 @@ async def test_events_are_taken_and_recorded_in_order_whichever_process_took_the
         away.relay.mend()
         assert await edges[1].answer("postUpdateUser", {"user": user | {"city": "last"}}) == {}
         found = await away.hooks(user["login"], 8)
+        await _until_empty(edges[0])
         assert (await _ready(edges[0]))[1]["spool"]["records"] == 0
     assert [hook for hook, _ in found] == [
         "postCreateUser",
@@ -130,11 +140,7 @@ async def test_what_was_stored_although_no_answer_came_is_recorded_once(away: Aw
             patch.setattr("api.receive.receive", deaf)
             assert await edge.answer("postUpdateUser", {"user": user}) == {}
             assert receiver.spool.figures().appended == 1
-        for _ in range(100):
-            if not receiver.spool.waits:
-                break
-            await asyncio.sleep(0.05)
-        assert not receiver.spool.waits
+        await _until_empty(edge)
         found = await away.hooks(user["login"], 2)
     assert [hook for hook, _ in found] == ["postCreateUser", "postUpdateUser"]
 
@@ -296,3 +302,139 @@ async def test_what_was_spooled_is_recorded_beside_callers_who_never_stop(away: 
             assert (await _ready(edge))[1]["store"] == "ok"
         finally:
             stopped.set()
+
+
+async def _until_open(edge: Edge) -> None:
+    async with asyncio.timeout(10):
+        while edge.app.state.receiver.spool.trouble:  # noqa: ASYNC110 - it tells nobody
+            await asyncio.sleep(0.02)
+
+
+@contextlib.contextmanager
+def _full_disk() -> Generator[None]:
+    """As far as opening a spool is concerned."""
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("os.posix_fallocate", full)
+        yield
+
+
+async def test_a_folder_that_cannot_be_used_at_the_start_is_tried_again(
+    away: Away, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was answered before waits there: nothing of that person may be recorded before it."""
+    monkeypatch.setattr(opening, "AGAIN", 0.1)
+    user = person()
+    away.relay.cut()
+    async with listen(away.settings) as edge:
+        assert await edge.answer("postCreateUser", {"user": user}) == {}
+    away.relay.mend()
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(_full_disk())
+        async with listen(away.settings) as edge:
+            status, health = await _ready(edge)
+            assert (status, health["status"], health["store"]) == (503, "not ready", "ok")
+            assert "No space left on device" in health["spool"]
+            refused = await edge.hook("postUpdateUser", {"user": user})
+            assert (refused.status_code, refused.headers["retry-after"]) == (503, "2")
+            late = await edge.answer("validateUpdateUser", {"user": user})
+            assert late["message"] == "ValidationUnavailable"
+
+            stack.close()
+            await _until_open(edge)
+            found = await away.hooks(user["login"], 1)
+            assert found[0] == ("postCreateUser", ["received", "spooled"])
+            assert await edge.answer("postUpdateUser", {"user": user}) == {}
+            assert (await _ready(edge))[0] == 200
+
+
+async def test_where_nothing_can_wait_hooks_are_recorded_though_the_folder_cannot_be_used(
+    away: Away, tmp_path: Path
+) -> None:
+    (tmp_path / "spool").mkdir()
+    user = person()
+    with _full_disk():
+        async with listen(away.settings) as edge:
+            assert await edge.answer("postCreateUser", {"user": user}) == {}
+            assert (await _ready(edge))[0] == 503
+            away.relay.cut()
+            assert (await edge.hook("postUpdateUser", {"user": user})).status_code == 503
+            status, health = await _ready(edge)
+            assert (status, health["store"]) == (503, "out of reach")
+            away.relay.mend()
+    assert await away.hooks(user["login"], 1) == [("postCreateUser", ["received"])]
+
+
+async def test_a_folder_that_cannot_be_looked_into_may_hold_anything(away: Away, tmp_path: Path) -> None:
+    (tmp_path / "spool").write_text("no folder")
+    async with listen(away.settings) as edge:
+        assert (await edge.hook("postCreateUser", {"user": person()})).status_code == 503
+        assert "spool" in (await _ready(edge))[1]
+
+
+async def test_a_record_that_can_never_be_stored_is_set_aside_once_however_long_the_store_is_away(
+    away: Away, tmp_path: Path
+) -> None:
+    """It is tried beside an earlier one that fails with the store, so that nothing is done and all is read again."""
+    user, tries = person(), list[int]()
+    async with listen(away.settings) as edge:
+        spool = edge.app.state.receiver.spool
+        away.relay.cut()
+        await edge.answer("postCreateUser", {"user": user})
+        await spool.append(json.dumps([{"nonsense": 1}]).encode(), 1, (0, 0))
+        with pytest.MonkeyPatch.context() as patch:
+            real = Journal.next
+
+            def counted(self: Journal) -> list[Frame]:
+                tries.append(1)
+                return real(self)
+
+            patch.setattr(Journal, "next", counted)
+            async with asyncio.timeout(15):
+                while len(tries) < 3:  # noqa: ASYNC110 - it tells nobody
+                    await asyncio.sleep(0.05)
+        assert not (tmp_path / "spool" / "damaged").exists()
+        away.relay.mend()
+        assert [hook for hook, _ in await away.hooks(user["login"], 1)] == ["postCreateUser"]
+        await _until_empty(edge)
+        assert spool.figures().damaged == 1
+    assert len(list((tmp_path / "spool" / "damaged").iterdir())) == 1
+
+
+async def test_a_record_whose_recording_was_cancelled_waits_on(
+    away: Away, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, tries = replaying.record_spooled, list[int]()
+
+    async def record_spooled(*given: Any) -> Any:
+        tries.append(1)
+        if len(tries) == 1:
+            raise asyncio.CancelledError
+        return await real(*given)
+
+    monkeypatch.setattr(replaying, "record_spooled", record_spooled)
+    user = person()
+    async with listen(away.settings) as edge:
+        away.relay.cut()
+        assert await edge.answer("postCreateUser", {"user": user}) == {}
+        away.relay.mend()
+        assert [hook for hook, _ in await away.hooks(user["login"], 1)] == ["postCreateUser"]
+        await _until_empty(edge)
+
+
+@pytest.mark.parametrize("grows", ["1e15,", '"\\"",', '"\\u0001",', '"",', '"अ",', "{},"])
+async def test_no_record_is_longer_than_the_bound_of_bodies_reckons_with(away: Away, grows: str) -> None:
+    """Its JSON is written anew where a secret is cut out, and stands in the record's JSON as a text."""
+    many = grows * (200_000 // len(grows.encode()))
+    user = json.dumps(person())
+    body = f'{{"request":{{"user":{user},"passwordText":"{PASSWORD}","more":[{many}0]}}}}'.encode()
+    async with listen(away.settings) as edge:
+        away.relay.cut()
+        got = await edge.send(f"{edge.settings.api.prefix}/postCreateUser", body)
+        assert got.status_code == 200, got.text
+        spool = edge.app.state.receiver.spool
+        [frame] = await spool.on_thread(spool.journal.next)
+    assert frame.end <= LONGEST // MOST_BODY * len(body)

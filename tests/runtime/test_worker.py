@@ -12,6 +12,7 @@ from ledger.engine import Pool
 from ledger.migrate import migrate_to_head
 from runtime import worker
 from runtime.attributes import SEARCH_ATTRIBUTES
+from runtime.sweep import Sweep
 from runtime.version import code_version
 from settings import Settings
 from tests.commands.databases import database
@@ -153,3 +154,20 @@ async def test_a_worker_that_waits_for_the_store_stops_when_told(
     assert not running.done()
     stop.set()
     assert await asyncio.wait_for(running, 20) == 0
+
+
+async def test_a_fault_beside_its_work_is_said_and_begins_anew(
+    settings: Settings, servers: Servers, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    rounds = list[int]()
+
+    async def run(_: Sweep) -> None:
+        rounds.append(1)
+        raise LookupError("somebody's name")
+
+    monkeypatch.setattr(Sweep, "run", run)
+    monkeypatch.setattr("runtime.beside.AGAIN", 0.05)
+    assert await _run(settings, servers, monkeypatch) == 0
+    assert len(rounds) > 1
+    assert "sweep: fault LookupError" in caplog.text
+    assert "somebody" not in caplog.text

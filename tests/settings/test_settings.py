@@ -262,3 +262,15 @@ def test_all_mistakes_come_at_once(write: Write) -> None:
 def test_no_configuration_at_all(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"none\.toml: cannot be read: No such file"):
         load(tmp_path / "none.toml")
+
+
+def test_what_a_spool_cannot_keep_is_not_taken(write: Write, tmp_path: Path) -> None:
+    spool = f'[spool]\nfolder = "{tmp_path}/spool"\n'
+    bodies = "[api]\nmax_body = {}\n"
+    assert load(write(GOOD + bodies.format(2_097_152) + spool)).api.max_body == 2_097_152
+    assert load(write(GOOD + bodies.format(17_000_000))).api.max_body == 17_000_000
+
+    [mistake] = _mistakes(write(GOOD + bodies.format(2_097_153) + spool))
+
+    words = "cannot keep a body of more than 2097152 bytes: set api.max_body to that at most"
+    assert mistake.endswith(f"spool.folder: {words}")

@@ -2,10 +2,11 @@
 
 import os
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runtime.spool.frames import Damage, Frame, Keys, read
+from runtime.spool.frames import MOST_TEXT, Damage, Frame, Keys, read
 
 KEY, OTHER = os.urandom(32), os.urandom(32)
 TEXTS = [b"first", b"", b"x" * 500, "अनीता".encode()]
@@ -78,3 +79,11 @@ def test_any_octets_are_read_without_an_error_and_none_is_invented(junk: bytes, 
         if isinstance(found, Frame):
             assert keys.open(found) in TEXTS
     assert covered == len(mixed)
+
+
+def test_what_could_not_be_read_again_is_not_packed() -> None:
+    keys = Keys([KEY])
+    longest = b"x" * MOST_TEXT
+    assert _texts(keys, keys.pack(longest, 1, (0, 0))) == [longest]
+    with pytest.raises(ValueError, match="longer"):
+        keys.pack(longest + b"x", 1, (0, 0))

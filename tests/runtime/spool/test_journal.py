@@ -1,5 +1,6 @@
 """The spool's files: order, bounds, several processes, kills, full disks."""
 
+import errno
 import multiprocessing
 import os
 import resource
@@ -250,3 +251,158 @@ def test_it_is_on_disk_before_append_returns(folder: Path, monkeypatch: pytest.M
     journal.append([_entry("a"), _entry("b")])
     [segment] = folder.glob("journal-*.spool")
     assert segment.stat().st_size in synced
+
+
+def _open_files() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+def test_what_cannot_be_opened_leaves_no_file_open(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "full")
+
+    before = _open_files()
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "posix_fallocate", full)
+        with pytest.raises(OSError, match="full") as wrong:  # held, and with it what its frames hold
+            _open(folder)
+    assert _open_files() == before, wrong
+
+
+def test_what_is_set_aside_is_bounded_too_and_beyond_that_it_waits(folder: Path) -> None:
+    journal = _open(folder, most=1_000)
+    for _ in range(4):
+        journal.append([_entry(b"x" * 350)])
+        [frame] = journal.next()
+        if len(list(folder.glob("damaged/*"))) < 2:
+            journal.set_aside(frame)
+            journal.done([frame])
+            continue
+        with pytest.raises(OSError, match="max_bytes"):
+            journal.set_aside(frame)
+        assert journal.next() == [frame]
+        for file in folder.glob("damaged/*"):
+            file.unlink()
+        journal.set_aside(frame)
+        journal.done([frame])
+    assert journal.figures().damaged == 4
+
+
+def _damaged_at_the_end(folder: Path) -> tuple[Path, bytes]:
+    """Three records were answered for; the last one cannot be read. Gives the file, and what stood there of the third."""
+    before = _open(folder)
+    before.append([_entry("first"), _entry("second")])
+    [segment] = folder.glob("journal-*.spool")
+    whole = segment.stat().st_size
+    before.append([_entry("third")])
+    before.close()
+    data = bytearray(segment.read_bytes())
+    data[-3] ^= 1
+    segment.write_bytes(data)
+    return segment, bytes(data[whole:])
+
+
+def test_damage_at_the_end_of_what_was_answered_for_is_set_aside_at_the_next_start(
+    folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    _, third = _damaged_at_the_end(folder)
+
+    after = _open(folder)
+
+    assert list(_read_all(after)) == [b"first", b"second"]
+    assert after.figures().damaged == 1
+    [kept] = (folder / "damaged").iterdir()
+    assert kept.read_bytes() == third
+    assert f"{len(third)} octets that were answered for cannot be read" in caplog.text
+    assert "not answered for" not in caplog.text
+
+
+def test_where_it_cannot_be_set_aside_nothing_of_it_goes(folder: Path) -> None:
+    segment, third = _damaged_at_the_end(folder)
+    (folder / "damaged").write_text("no folder")
+
+    for _ in range(2):
+        with pytest.raises(FileExistsError):
+            _open(folder)
+    assert segment.read_bytes().endswith(third)
+
+    (folder / "damaged").unlink()
+    after = _open(folder)
+    assert after.figures().damaged == 1
+    assert [kept.read_bytes() for kept in (folder / "damaged").iterdir()] == [third]
+
+
+def test_a_torn_end_that_was_not_answered_for_is_no_damage(
+    folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    before = _open(folder)
+    before.append([_entry("whole")])
+    before.close()
+    [segment] = folder.glob("journal-*.spool")
+    with segment.open("ab") as file:
+        file.write(b"HLS1 half a rec")
+
+    after = _open(folder)
+
+    assert after.figures().damaged == 0
+    assert [kept.read_bytes() for kept in (folder / "damaged").iterdir()] == [b"HLS1 half a rec"]
+    assert "15 octets of a record that was not answered for" in caplog.text
+
+
+@pytest.fixture
+def synced(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+    """The folders that were put on the disk; where the first entry is a file's, that fails once."""
+    found: list[Path] = []
+    really = os.fsync
+
+    def fsync(handle: int) -> None:
+        path = Path(f"/proc/self/fd/{handle}").readlink()
+        if path.is_dir():
+            if found and found[0].is_file():
+                found.pop(0)
+                raise OSError(errno.EIO, "input/output error")
+            found.append(path)
+        really(handle)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    return found
+
+
+def test_what_is_answered_has_its_files_name_on_the_disk_though_that_failed_once(
+    folder: Path, synced: list[Path]
+) -> None:
+    journal = _open(folder)
+    synced[:] = [folder / "lock"]
+
+    with pytest.raises(NoRoom):
+        journal.append([_entry("refused")])
+    assert synced == []
+    journal.close()
+    journal = _open(folder)
+    journal.append([_entry("kept")])
+
+    assert synced == [folder]
+    assert list(_read_all(journal)) == [b"kept"]
+
+
+def test_so_it_has_where_another_process_made_the_file_and_died(folder: Path, synced: list[Path]) -> None:
+    journal = _open(folder)
+    (folder / "journal-1.spool").touch()
+    synced.clear()
+
+    journal.append([_entry("first")])
+    journal.append([_entry("second")])
+
+    assert synced == [folder]
+
+
+def test_a_folder_that_is_made_is_on_the_disk_before_it_is_used(folder: Path, synced: list[Path]) -> None:
+    above = folder / "above"
+    (above / "spool").mkdir(parents=True)  # by one who died, or whose disk failed, before they were on it
+    _open(above / "spool")
+    assert synced == [above]
+    _open(above / "spool")
+    assert synced == [above]
+
+    _open(folder / "new" / "spool")
+    assert synced == [above, folder / "new", folder]

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from runtime.spool import spool as spools
-from runtime.spool.journal import Entry, Journal, NoRoom
+from runtime.spool.frames import MOST_TEXT
+from runtime.spool.journal import Entry, Journal, NoRoom, TooLong
 from runtime.spool.spool import Spool
 
 KEY = b"k" * 32
@@ -53,3 +54,19 @@ async def test_more_than_may_wait_for_the_disk_is_turned_away(
 
     await spool.append(b"x" * 800, 1, (1, 2))
     assert spool.figures().records == 6
+
+
+async def test_a_record_that_is_too_long_is_turned_away_and_takes_no_other_with_it(
+    slow: tuple[Spool, _Slow],
+) -> None:
+    spool, journal = slow
+    before = asyncio.create_task(spool.append(b"x", 1, (1, 2)))
+    beside = asyncio.create_task(spool.append(b"x", 1, (1, 2)))
+    await asyncio.sleep(0)
+
+    with pytest.raises(TooLong):
+        await spool.append(b"x" * (MOST_TEXT + 1), 1, (1, 2))
+
+    journal.go_on.set()
+    await asyncio.gather(before, beside)
+    assert spool.figures().records == 2
