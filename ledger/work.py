@@ -106,7 +106,7 @@ _TAKE_OTHERS = text(f"""{_TAKE}
        AND w.lane <> ALL(:lanes)
        AND NOT EXISTS (SELECT 1 FROM work e JOIN work a ON a.delivery = e.delivery AND a.activity = e.plan->>'after'
                         WHERE e.subject = w.subject AND e.lane = w.lane AND e.seq <= w.seq AND e.settled_at IS NULL
-                          AND a.settled_at IS NULL)
+                          AND a.settled_at IS NULL AND a.state IN ('planned', 'running'))
     {_IN_ORDER}""")
 
 
