@@ -90,7 +90,8 @@ async def test_whatever_fails_at_the_end_everything_is_closed(
         async with listen(away.settings) as edge:
             state = edge.app.state
             await edge.answer("postCreateUser", {"user": person()})
-    assert state.pool.is_closing()
+    assert state.receiver.pool.is_closing()
+    assert state.errands.is_closing()
     assert state.receiver.tools.http.is_closed
     with pytest.raises(ValueError, match="closed"):
         state.receiver.spool.figures()
