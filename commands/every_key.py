@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from rich.table import Table
+from rich.padding import Padding
 from rich.text import Text
 
 from commands.output import console, printable
@@ -137,25 +137,17 @@ def every_key(settings: Settings, tenant: str | None = None) -> list[Line]:
 
 
 def show_every_key(lines: list[Line], now: datetime) -> None:
-    """A table for people."""
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in ("kind", "name", "kept by", "from", "since", "change it", "if it is lost"):
-        table.add_column(name, overflow="fold", no_wrap=name in ("kind", "since", "change it"))
+    """For people: a key a paragraph, which a narrow terminal shows as well."""
+    out = console()
     for line in lines:
-        since = ago(line.since, now) if line.since else "unknown"
-        table.add_row(
-            line.kind,
-            Text(printable(line.name)),
-            line.owner,
-            Text(
-                printable(line.source) + ("" if line.there else " (not given here)"),
-                "" if line.there else "dim",
-            ),
-            Text(since, "" if line.since else "dim"),
-            line.rotate,
-            line.lost,
-        )
-    console().print(table)
+        since = f"changed {ago(line.since, now)}" if line.since else "of unknown age"
+        where = printable(line.source) + ("" if line.there else " (not given here)")
+        out.print(Text.assemble((line.kind, "bold"), "  ", printable(line.name)))
+        for words in (
+            f"{where}, {since}, kept by the {line.owner}",
+            f"to change it: {line.rotate}; if it is lost: {line.lost}",
+        ):
+            out.print(Padding(Text(words, "" if line.there else "dim"), (0, 0, 0, 4)))
 
 
 def _configured(source: Source) -> Line:
