@@ -14,7 +14,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from statistics import median
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 import asyncpg
@@ -123,7 +123,7 @@ class Asked:
             question.sql, asked.values() | after | {"people": people, "limit": _ALL}
         )
         if self._bare is None:
-            connect_: Callable[..., Awaitable[Any]] = getattr(asyncpg, "connect")  # noqa: B009
+            connect_: Callable[..., Awaitable[Any]] = cast("Any", asyncpg).connect
             self._bare = await connect_(self._url, server_settings=_PLANS)
         begin = time.perf_counter()
         await self._bare.fetch(statement, *values)

@@ -137,7 +137,7 @@ async def _look_at(settings: Settings, process: Literal["api", "query"], name: s
     host = {"0.0.0.0": "127.0.0.1", "::": "[::1]", "::1": "[::1]"}.get(host, host)  # noqa: S104 - asked, not bound
     try:
         # Its certificate names the address that callers use, which need not be this one.
-        async with httpx.AsyncClient(verify=False, trust_env=False, timeout=WITHIN / 2) as client:  # noqa: S501
+        async with httpx.AsyncClient(verify=False, trust_env=False, timeout=WITHIN / 2) as client:  # noqa: S501 - it asks itself
             answer = await client.get(f"{scheme}://{host}:{port}/health/ready")
     except (httpx.HTTPError, OSError) as wrong:
         words = f"nothing answers at {shown} ({type(wrong).__name__})"
